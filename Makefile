@@ -1,0 +1,41 @@
+# make setup   .venv with everything (or VENV=/path of an active environment)
+# make demo    from nothing to the table of three systems, no data needed
+# make test    all tests
+# make lint    SpeechBrain's format, style and spelling checks
+# make bench   speed, as ratios in one run: bench/results.json
+
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: setup demo test lint bench
+
+VENV ?= $(or $(VIRTUAL_ENV),$(CURDIR)/.venv)
+PYTHON := $(VENV)/bin/python
+STAMP := $(VENV)/.mlkd-installed
+# two threads that wait for one another by spinning starve on a busy machine
+export OMP_WAIT_POLICY := PASSIVE
+
+setup: $(STAMP)
+
+$(STAMP): requirements.txt requirements-extra.txt requirements-tested.txt pyproject.toml
+	[ -x $(PYTHON) ] || python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet -r requirements.txt \
+	    -r requirements-extra.txt -c requirements-tested.txt
+	$(PYTHON) -m pip install --quiet --no-deps --editable .
+	touch $(STAMP)
+
+test: setup
+	$(PYTHON) -m pytest -q
+
+lint: setup
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/yamllint --no-warnings recipes .yamllint.yaml
+	$(VENV)/bin/codespell
+
+demo: setup
+	cd recipes/IEMOCAP/MLKD
+	PYTHON=$(PYTHON) bash demo.sh
+
+bench: setup
+	$(PYTHON) -m bench.noise

@@ -1,0 +1,105 @@
+"""Tiny encoders and corpora that every test can build in seconds.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import pathlib
+import sys
+
+import pytest
+import torch
+from speechbrain.utils.importutils import LazyModule
+from transformers import (
+    Data2VecAudioConfig,
+    Data2VecAudioModel,
+    HubertConfig,
+    HubertModel,
+    Wav2Vec2Config,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2Model,
+    WavLMConfig,
+    WavLMModel,
+)
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent
+CORPORA = REPOSITORY.parent / "shared" / "corpora"
+RECIPE = REPOSITORY / "recipes" / "IEMOCAP" / "MLKD"
+sys.path.insert(0, str(RECIPE))
+
+TINY = {
+    "hidden_size": 32,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "conv_dim": (16,) * 7,
+    "num_conv_pos_embedding_groups": 2,
+    "layerdrop": 0.0,
+}
+PRE_NORM = {"feat_extract_norm": "layer", "do_stable_layer_norm": True}
+POSITIONS = {"num_conv_pos_embeddings": 16}
+FAMILY = {
+    "wav2vec2": (Wav2Vec2Config, Wav2Vec2Model, POSITIONS),
+    "wav2vec2_layer_norm": (
+        Wav2Vec2Config,
+        Wav2Vec2Model,
+        {**POSITIONS, **PRE_NORM},
+    ),
+    "hubert": (HubertConfig, HubertModel, POSITIONS),
+    "wavlm": (WavLMConfig, WavLMModel, POSITIONS),
+    "data2vec": (
+        Data2VecAudioConfig,
+        Data2VecAudioModel,
+        {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 5},
+    ),
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems():
+    """Let hypothesis look at SpeechBrain's lazy modules without loading them.
+
+    It asks every loaded module for its file; a lazy one whose package is not
+    installed answers with an ImportError.
+    """
+    for module in list(sys.modules.values()):
+        if isinstance(module, LazyModule):
+            vars(module).setdefault("__file__", None)
+
+
+def save_encoder(kind, folder):
+    """Save a randomly initialised encoder as an ordinary local HF folder."""
+    config, model, options = FAMILY[kind]
+    torch.manual_seed(0)
+    model(config(**TINY, **options)).save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(
+        do_normalize=True, return_attention_mask=False
+    ).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory):
+    """Folder of each kind of encoder, made when it is first asked for."""
+    made = {}
+
+    def folder(kind):
+        if kind not in made:
+            made[kind] = save_encoder(kind, tmp_path_factory.mktemp(kind))
+        return made[kind]
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_wav2vec2(encoders):
+    """Folder of a wav2vec 2.0 with 4 blocks of width 32."""
+    return encoders("wav2vec2")
+
+
+@pytest.fixture(scope="session")
+def corpora():
+    """Real recordings beside the checkout; skips the test without them."""
+    if not CORPORA.is_dir():
+        pytest.skip("needs the real recordings in ../shared/corpora")
+    return CORPORA

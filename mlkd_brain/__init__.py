@@ -1,0 +1,1 @@
+"""Noise-robust, distilled speech emotion recognition."""

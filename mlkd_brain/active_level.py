@@ -1,0 +1,147 @@
+"""The active level of speech: how loud it is while somebody speaks.
+
+In dBov: 0 dB is a mean square of 1. Written from a description of the method
+(ITU-T Recommendation P.56, method B); no code of the ITU-T is used.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import numpy as np
+from scipy import signal as filters
+
+SILENT_SPEECH = -100.0  # dBov, what the meter says when it finds no speech
+TINY = 1e-20  # added to mean squares: digital silence is -200 dBov
+TIME_CONSTANT = 0.03  # seconds, of each of the two smoothing stages
+HANGOVER = 0.2  # seconds; a pause counts as speech until it is longer
+MARGIN = 15.9  # dB between the active level and the threshold of activity
+THRESHOLDS = 2.0 ** np.arange(-15, 0)  # one step of int16 to half of full scale
+THRESHOLDS_DB = 20 * np.log10(THRESHOLDS)
+
+
+def active_speech_level(signal, sample_rate=16000):
+    """Level of speech without its longer pauses: ITU-T P.56 method B.
+
+    A pause in front of the speech does not change it; of the other pauses only
+    the first 0.2 s and the decay of the envelope count. Unlike FANT, which
+    stops within half a decibel of the margin, this solves for the exact
+    crossing; the two differ by less than 0.05 dB.
+
+    Source: ITU-T Recommendation P.56, method B.
+
+    Arguments
+    ---------
+    signal : np.ndarray
+        One channel, (time,), floats in [-1, 1].
+    sample_rate : int
+        Hz, greater than 0.
+
+    Raises
+    ------
+    ValueError
+        If the samples are not finite floats of one channel, or the rate is not
+        greater than 0.
+
+    Returns
+    -------
+    float
+        dBov; -100.0 for silence, for an isolated click and below about
+        -74 dBov, where the thresholds end.
+
+    Example
+    -------
+    Pauses are left out: a tone of amplitude 0.1 has -23 dBov however long the
+    silence around it, while the mean square falls by 6 dB. What remains of the
+    pauses is the hangover of 0.2 s and the decay of the envelope.
+
+    >>> tone = 0.1 * np.sin(2 * np.pi * 440 * np.arange(160000) / 16000)
+    >>> padded = np.pad(tone, 240000)
+    >>> round(active_speech_level(padded) - active_speech_level(tone))
+    0
+    >>> round(10 * np.log10(np.mean(padded**2) / np.mean(tone**2)))
+    -6
+    """
+    samples = as_samples(signal, "signal")
+    if not sample_rate > 0:
+        raise ValueError(
+            f"sample_rate is {sample_rate}, expected Hz greater than 0."
+        )
+    hangover = int(np.floor(HANGOVER * sample_rate + 0.5))
+    active = _active_samples(_envelope(samples, sample_rate), hangover)
+    return _level_at_margin(np.dot(samples, samples), active)
+
+
+def as_samples(signal, name):
+    """The signal as float64, checked.
+
+    Arguments
+    ---------
+    signal : np.ndarray
+        One channel, (time,), floats in [-1, 1].
+    name : str
+        What the error message calls it.
+
+    Raises
+    ------
+    ValueError
+        If it has integers, several channels or samples that are not finite.
+
+    Returns
+    -------
+    np.ndarray
+        (time,), float64; the same array if it was that already.
+    """
+    samples = np.asarray(signal)
+    if samples.dtype.kind != "f":
+        raise ValueError(
+            f"The {name} has samples of type {samples.dtype}, expected floats "
+            "in [-1, 1]. Divide int16 by 32768."
+        )
+    if samples.ndim != 1:
+        raise ValueError(
+            f"The {name} has shape {samples.shape}, expected one channel, "
+            "(time,). Average the channels first."
+        )
+    if not np.isfinite(samples).all():
+        first = int(np.argmin(np.isfinite(samples)))
+        raise ValueError(
+            f"The {name} is {samples[first]} at sample {first}, expected "
+            "finite floats in [-1, 1]. Restore the recording."
+        )
+    return samples.astype(np.float64, copy=False)
+
+
+def _envelope(samples, sample_rate):
+    """The magnitude, smoothed by two equal poles from zero state."""
+    pole = np.exp(-1 / (TIME_CONSTANT * sample_rate))
+    # two passes of one pole, not one of two: a double pole loses digits
+    once = filters.lfilter([1 - pole], [1, -pole], np.abs(samples))
+    return filters.lfilter([1 - pole], [1, -pole], once)
+
+
+def _active_samples(envelope, hangover):
+    """For each threshold: the samples at most a hangover after reaching it."""
+    reached = np.searchsorted(THRESHOLDS, envelope, side="right")
+    # The envelope is smooth: a few hundred runs of samples reach the same
+    # number of thresholds, and only runs are looked at from here on.
+    starts = np.flatnonzero(np.diff(reached, prepend=-1))
+    lengths = np.diff(starts, append=len(envelope))
+    counts = []
+    for threshold in range(len(THRESHOLDS)):
+        loud = reached[starts] > threshold
+        until_next = np.diff(starts[loud], append=len(envelope))
+        counts.append(np.minimum(lengths[loud] + hangover, until_next).sum())
+    return np.array(counts)
+
+
+def _level_at_margin(energy, active):
+    """The level that is ``MARGIN`` above the threshold of its own activity."""
+    active = active[active > 0]  # never grows with the threshold
+    levels = 10 * np.log10(energy / active + TINY)
+    excess = levels - THRESHOLDS_DB[: len(active)] - MARGIN
+    crossed = np.flatnonzero(excess[1:] <= 0)
+    if not crossed.size or excess[0] < 0:
+        return SILENT_SPEECH
+    # the crossing lies between these two; excess falls, np.interp wants it up
+    pair = [crossed[0] + 1, crossed[0]]
+    return float(np.interp(0.0, excess[pair], levels[pair]))

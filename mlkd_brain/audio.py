@@ -1,0 +1,110 @@
+"""Reading recordings: any rate and channel count in, one channel out.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import wave
+
+import soundfile
+import torch
+import torchaudio
+
+from mlkd_brain.errors import InputError
+
+SAMPLE_RATE = 16000  # Hz; every encoder of the wav2vec 2.0 family expects it
+SHORTEST_SECONDS = 0.1  # the conv encoder needs 25 ms for its first frame
+
+
+def read_mono(path, sample_rate=SAMPLE_RATE):
+    """Read a recording as one channel at the given rate.
+
+    Channels are averaged, other rates are resampled (Hann-windowed sinc, as in
+    torchaudio).
+
+    Arguments
+    ---------
+    path : str or pathlib.Path
+        Any format that libsndfile reads.
+    sample_rate : int
+        Rate of the result, Hz.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or cannot be read.
+
+    Returns
+    -------
+    torch.Tensor
+        Waveform, (time,), float32, full scale at 1.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path")
+    >>> stereo = torch.zeros(44100, 2).numpy()
+    >>> soundfile.write(folder / "one_second.wav", stereo, 44100)
+    >>> read_mono(folder / "one_second.wav").shape
+    torch.Size([16000])
+    """
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise InputError(
+            f"{path}: cannot be read as audio ({error}); "
+            "restore the file from the corpus."
+        ) from None
+    waveform = torch.from_numpy(samples).mean(dim=1)
+    if rate != sample_rate:
+        waveform = torchaudio.functional.resample(waveform, rate, sample_rate)
+    return waveform
+
+
+def read_checked(path, shortest_seconds=SHORTEST_SECONDS):
+    """Read a recording as ``read_mono`` does and refuse a damaged one.
+
+    Arguments
+    ---------
+    path : str or pathlib.Path
+        The recording.
+    shortest_seconds : float
+        Shorter recordings are refused.
+
+    Raises
+    ------
+    InputError
+        If the file is unreadable, truncated, empty, too short or not finite.
+
+    Returns
+    -------
+    torch.Tensor
+        Waveform at 16 kHz, (time,).
+    """
+    waveform = read_mono(path)
+    declared, present = _declared_frames(path), soundfile.info(path).frames
+    if declared is not None and present < declared:
+        raise InputError(
+            f"{path}: truncated, its header announces {declared} samples and "
+            f"{present} are there; restore the file from the corpus."
+        )
+    seconds = len(waveform) / SAMPLE_RATE
+    if seconds < shortest_seconds:
+        raise InputError(
+            f"{path}: lasts {seconds:.3f} s, at least {shortest_seconds} s are "
+            "needed; restore the file or remove it from the corpus."
+        )
+    if not torch.isfinite(waveform).all():
+        raise InputError(
+            f"{path}: holds samples that are not finite; restore the file."
+        )
+    return waveform
+
+
+def _declared_frames(path):
+    """Frames that a PCM wav's header announces; None for other formats."""
+    try:
+        # libsndfile silently shortens a truncated file; the header does not
+        with wave.open(str(path), "rb") as recording:
+            return recording.getnframes()
+    except (wave.Error, EOFError):
+        return None

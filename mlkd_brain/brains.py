@@ -1,0 +1,153 @@
+"""Brains that learn emotions from labels, and from a teacher.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import time
+from collections import defaultdict
+
+import speechbrain as sb
+import torch
+import torch.nn.functional as F
+
+from mlkd_brain.lobes import freeze
+from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
+
+
+class EmotionBrain(sb.Brain):
+    """Learns emotions from labels alone: the teacher, the unsupervised student.
+
+    Modules: ``model``, an ``EmotionClassifier``. Hparams: ``checkpointer``,
+    ``epoch_counter``, ``number_of_epochs`` and ``train_logger``. A batch has
+    ``sig`` and ``emo_encoded``. The epoch with the best UA on the validation
+    speaker is kept.
+    """
+
+    def compute_forward(self, batch, stage):
+        """Classify a batch.
+
+        Returns
+        -------
+        mlkd_brain.lobes.Classification
+            Logits, hidden states and frame mask.
+        """
+        batch = batch.to(self.device)
+        return self.modules.model(*batch.sig)
+
+    def compute_objectives(self, predictions, batch, stage):
+        """Loss of a batch; also notes its terms and decisions.
+
+        Returns
+        -------
+        torch.Tensor
+            Nats, ().
+        """
+        labels = batch.emo_encoded.data.squeeze(-1)
+        loss, terms = self.objective(predictions, labels, batch, stage)
+        self._note(terms, predictions.logits, labels)
+        return loss
+
+    def objective(self, predictions, labels, batch, stage):
+        """Cross-entropy, and the terms to be logged by name."""
+        loss = F.cross_entropy(predictions.logits, labels)
+        return loss, {"ce": loss}
+
+    def _note(self, terms, logits, labels):
+        for name, value in terms.items():
+            self.term_sums[name] += value.detach().float() * len(labels)
+        self.references += labels.tolist()
+        self.decisions += logits.argmax(dim=-1).tolist()
+
+    def on_fit_start(self):
+        """Recovers the latest checkpoint and starts the clock."""
+        super().on_fit_start()
+        self.first_epoch = self.hparams.epoch_counter.current
+        self.started = time.monotonic()
+
+    def on_stage_start(self, stage, epoch=None):
+        """Empties the statistics of the last stage."""
+        self.term_sums = defaultdict(float)
+        self.references, self.decisions = [], []
+
+    def on_stage_end(self, stage, stage_loss, epoch=None):
+        """Logs the epoch and keeps it if its validation UA is the best."""
+        stats = {"loss": stage_loss, **self._summary()}
+        if stage == sb.Stage.TRAIN:
+            self.train_stats = stats
+            return
+        self.hparams.train_logger.log_stats(
+            stats_meta={"epoch": epoch, "time left": self._time_left(epoch)},
+            train_stats=self.train_stats,
+            valid_stats=stats,
+        )
+        self.checkpointer.save_and_keep_only(
+            meta={"UA": stats["UA"], "epoch": epoch}, max_keys=["UA"]
+        )
+
+    def _summary(self):
+        count = len(self.references)
+        terms = {
+            name: float(total) / count for name, total in self.term_sums.items()
+        }
+        return {
+            **terms,
+            "UA": unweighted_accuracy(self.references, self.decisions),
+            "WA": weighted_accuracy(self.references, self.decisions),
+        }
+
+    def _time_left(self, epoch):
+        done = max(1, epoch - self.first_epoch)
+        pace = (time.monotonic() - self.started) / done
+        left = round(pace * (self.hparams.number_of_epochs - epoch))
+        return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+
+
+class DistillationBrain(EmotionBrain):
+    """Learns from labels, the teacher's logits and its hidden states.
+
+    The teacher is frozen and in eval mode; it hears the clean utterance
+    (``clean_sig``), the student the noisy one (``sig``). Hparams, besides those
+    of ``EmotionBrain``: ``objective``, a ``MultiLevelObjective``, and
+    ``teacher_layers``, the teacher's block paired with each student block,
+    counted from 1.
+
+    Arguments
+    ---------
+    teacher : EmotionClassifier
+        Trained. It is kept out of ``modules``, which ``fit`` sets to train
+        mode.
+    *args, **kwargs
+        Passed to ``sb.Brain``.
+    """
+
+    def __init__(self, *args, teacher, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.teacher = freeze(teacher).to(self.device)
+
+    def compute_forward(self, batch, stage):
+        """Classify the noisy speech; in training, the teacher the clean one.
+
+        Returns
+        -------
+        mlkd_brain.lobes.Classification
+            The student's logits, hidden states and frame mask.
+        """
+        predictions = super().compute_forward(batch, stage)
+        if stage == sb.Stage.TRAIN:
+            with torch.no_grad():
+                self.guidance = self.teacher(*batch.clean_sig)
+        return predictions
+
+    def objective(self, predictions, labels, batch, stage):
+        """The paper's three levels in training, cross-entropy elsewhere."""
+        if stage != sb.Stage.TRAIN:
+            return super().objective(predictions, labels, batch, stage)
+        return self.hparams.objective(
+            predictions.logits,
+            self.guidance.logits,
+            predictions.blocks,
+            [self.guidance.blocks[k - 1] for k in self.hparams.teacher_layers],
+            predictions.frame_mask,
+            labels,
+        )

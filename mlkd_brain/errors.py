@@ -1,0 +1,41 @@
+"""Bad input, said in one line.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import contextlib
+import sys
+
+
+class InputError(ValueError):
+    """Something the user gave is wrong: a folder, a file, a row, an option.
+
+    The message says what is wrong, where, what is allowed and how to mend it.
+    """
+
+
+@contextlib.contextmanager
+def one_line():
+    """Print an ``InputError`` as one line on standard error, then exit with 2.
+
+    Every other exception keeps its traceback: it is a bug, not bad input.
+
+    Raises
+    ------
+    SystemExit
+        With code 2, after an ``InputError``.
+
+    Example
+    -------
+    >>> with one_line():
+    ...     raise InputError("fold is 11; folds go from 1 to 10.")
+    Traceback (most recent call last):
+        ...
+    SystemExit: 2
+    """
+    try:
+        yield
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

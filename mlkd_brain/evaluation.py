@@ -1,0 +1,238 @@
+"""One trained system over clean speech and every noise x SNR.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import itertools
+import pathlib
+
+import numpy as np
+import pandas
+import soundfile
+import torch
+from tqdm import tqdm
+
+from mlkd_brain.audio import SAMPLE_RATE, read_mono
+from mlkd_brain.draws import evaluation_draw
+from mlkd_brain.experiment import read_protocol
+from mlkd_brain.files import write_csv
+from mlkd_brain.manifests import read_manifest
+from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
+from mlkd_brain.teachers import recover_best, training_command
+
+CLEAN = "clean"
+PREDICTIONS = "predictions.csv"
+
+
+class NoiseGrid:
+    """Scores a classifier on clean speech and on every noise x SNR.
+
+    Each recording is read once and heard in every condition. The mixtures are
+    those of ``evaluation_draw``: every system hears the same.
+
+    Arguments
+    ---------
+    bank : mlkd_brain.noise_bank.NoiseBank
+        Prepared; its test ranges are heard.
+    snrs_db : list of float
+        Signal-to-noise ratios, dB.
+    weighting : str
+        What defines the SNR, one of ``mlkd_brain.noise.WEIGHTINGS``.
+    emotions : list of str
+        Names of the classes, in the order of the logits.
+    batch_size : int
+        Utterances in a forward pass.
+    mixtures_folder : str or pathlib.Path, optional
+        Where the mixtures are written as 16-bit wav, for listening.
+    """
+
+    def __init__(
+        self,
+        bank,
+        snrs_db,
+        weighting,
+        emotions,
+        batch_size=8,
+        mixtures_folder=None,
+    ):
+        self.bank = bank
+        self.weighting = weighting
+        self.emotions = emotions
+        self.batch_size = batch_size
+        self.mixtures_folder = mixtures_folder
+        self.conditions = [(CLEAN, None)] + list(
+            itertools.product(bank.types, snrs_db)
+        )
+
+    def predict(self, model, manifest, data_folder, device="cpu"):
+        """Classify every utterance in every condition.
+
+        Arguments
+        ---------
+        model : mlkd_brain.lobes.EmotionClassifier
+            Trained; put in eval mode.
+        manifest : pandas.DataFrame
+            The test part, see ``mlkd_brain.manifests``.
+        data_folder : str
+            Root of the corpus.
+        device : str
+            Where to compute.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``ID, spk_id, noise, snr_db, emo, predicted`` and one probability
+            for each emotion, ``p_<emotion>``; sorted by condition and ID.
+        """
+        model = model.to(device).eval()
+        # neighbours in length share a batch, so that little is padded
+        utterances = manifest.sort_values(["duration", "ID"]).to_dict("records")
+        total = len(utterances) * len(self.conditions)
+        rows = []
+        with torch.inference_mode(), tqdm(total=total, unit="utt") as progress:
+            for start in range(0, len(utterances), self.batch_size):
+                batch = utterances[start : start + self.batch_size]
+                clean = [
+                    read_mono(u["wav"].replace("$data_root", str(data_folder)))
+                    for u in batch
+                ]
+                for condition in self.conditions:
+                    heard = self._mix(batch, clean, *condition)
+                    rows += self._classify(
+                        model, batch, heard, condition, device
+                    )
+                    progress.update(len(batch))
+        return self._sorted(pandas.DataFrame(rows))
+
+    def _mix(self, batch, clean, noise, snr_db):
+        if noise == CLEAN:
+            return clean
+        heard = []
+        for utterance, speech in zip(batch, clean):
+            mixture = self.bank.mix(
+                speech.numpy(),
+                utterance[f"level_{self.weighting}"],
+                evaluation_draw(utterance["ID"], noise, snr_db),
+                "test",
+                self.weighting,
+            )
+            self._save(mixture, f"{utterance['ID']}_{noise}_{snr_db}dB.wav")
+            heard.append(torch.from_numpy(mixture))
+        return heard
+
+    def _save(self, mixture, name):
+        if self.mixtures_folder is not None:
+            folder = pathlib.Path(self.mixtures_folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            soundfile.write(folder / name, mixture, SAMPLE_RATE, "PCM_16")
+
+    def _classify(self, model, batch, heard, condition, device):
+        samples = torch.tensor([len(waveform) for waveform in heard])
+        wavs = torch.nn.utils.rnn.pad_sequence(heard, batch_first=True)
+        logits = model(wavs.to(device), (samples / wavs.shape[1]).to(device))[0]
+        probabilities = torch.softmax(logits, dim=-1).cpu().numpy()
+        return [
+            {
+                "ID": utterance["ID"],
+                "spk_id": utterance["spk_id"],
+                "noise": condition[0],
+                "snr_db": condition[1],
+                "emo": utterance["emo"],
+                "predicted": self.emotions[int(np.argmax(row))],
+                **{f"p_{e}": p for e, p in zip(self.emotions, row)},
+            }
+            for utterance, row in zip(batch, probabilities)
+        ]
+
+    def _sorted(self, predictions):
+        order = {c: i for i, c in enumerate(self.conditions)}
+        place = [
+            order[noise, None if pandas.isna(snr) else snr]
+            for noise, snr in zip(predictions["noise"], predictions["snr_db"])
+        ]
+        table = predictions.assign(place=place).sort_values(["place", "ID"])
+        return table.drop(columns="place").reset_index(drop=True)
+
+
+def noise_grid(predictions):
+    """Accuracy of each condition, from the predictions alone.
+
+    Arguments
+    ---------
+    predictions : pandas.DataFrame
+        What ``NoiseGrid.predict`` returns, or predictions.csv.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``noise, snr_db, utterances, ua, wa``, accuracies in [0, 1].
+
+    Example
+    -------
+    >>> predictions = pandas.DataFrame(
+    ...     {
+    ...         "noise": ["clean", "clean", "volvo"],
+    ...         "snr_db": [None, None, 5],
+    ...         "emo": ["ang", "sad", "sad"],
+    ...         "predicted": ["ang", "ang", "sad"],
+    ...     }
+    ... )
+    >>> noise_grid(predictions)["ua"].tolist()
+    [0.5, 1.0]
+    """
+    groups = predictions.groupby(["noise", "snr_db"], sort=False, dropna=False)
+    return pandas.DataFrame(
+        {
+            "noise": noise,
+            "snr_db": snr_db,
+            "utterances": len(group),
+            "ua": unweighted_accuracy(group["emo"], group["predicted"]),
+            "wa": weighted_accuracy(group["emo"], group["predicted"]),
+        }
+        for (noise, snr_db), group in groups
+    )
+
+
+def evaluate_run(hparams, device="cpu"):
+    """Score a trained run and leave predictions.csv and noise_grid.csv.
+
+    With another ``noise_folder`` than the run's own, every recording in it is
+    heard and the two files go to ``noise_<its name>`` below the run's folder.
+
+    Arguments
+    ---------
+    hparams : dict
+        Of the run.
+    device : str
+        Where to compute.
+
+    Raises
+    ------
+    InputError
+        If the run was not trained, or its data or noise cannot be used.
+
+    Returns
+    -------
+    pathlib.Path
+        Where the two files are.
+    """
+    run = pathlib.Path(hparams["output_folder"])
+    remedy = training_command(hparams["system"], hparams)
+    recover_best(hparams["model"], hparams["save_folder"], remedy)
+    manifest = read_manifest(run / "test.csv", hparams["emotions"])
+    bank, folder = hparams["noise_bank"], run
+    if read_protocol(run)["noise_folder"] != str(hparams["noise_folder"]):
+        bank.noise_types = None
+        folder = run / f"noise_{pathlib.Path(hparams['noise_folder']).name}"
+        folder.mkdir(exist_ok=True)
+    bank.prepare()
+    grid = hparams["noise_grid"](bank)
+    predictions = grid.predict(
+        hparams["model"], manifest, hparams["data_folder"], device
+    )
+    for place, key in enumerate(("system", "seed", "fold")):
+        predictions.insert(place, key, hparams[key])
+    write_csv(predictions, folder / PREDICTIONS)
+    write_csv(noise_grid(predictions), folder / "noise_grid.csv")
+    return folder

@@ -1,0 +1,62 @@
+"""Files that are written whole or not at all.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import os
+import pathlib
+import shutil
+import tempfile
+
+
+class replaced_folder:
+    """A temporary folder that takes another's place when all went well.
+
+    Arguments
+    ---------
+    folder : pathlib.Path
+        What is replaced; untouched when the block raises.
+
+    Example
+    -------
+    >>> target = getfixture("tmp_path") / "target"
+    >>> with replaced_folder(target) as folder:
+    ...     _ = (folder / "file").write_text("whole")
+    >>> [path.name for path in target.iterdir()]
+    ['file']
+    """
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+
+    def __enter__(self):
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        name = tempfile.mkdtemp(
+            dir=self.folder.parent, prefix=f".{self.folder.name}-"
+        )
+        self.unfinished = pathlib.Path(name)
+        return self.unfinished
+
+    def __exit__(self, error_type, error, traceback):
+        if error_type is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.unfinished.chmod(0o755)  # mkdtemp keeps others out
+            os.replace(self.unfinished, self.folder)
+        else:
+            shutil.rmtree(self.unfinished, ignore_errors=True)
+
+
+def write_csv(table, path):
+    """Write a table whole or not at all.
+
+    Arguments
+    ---------
+    table : pandas.DataFrame
+        The index is left out.
+    path : str or pathlib.Path
+        Replaced at once.
+    """
+    unfinished = pathlib.Path(f"{path}.unfinished")
+    table.to_csv(unfinished, index=False)
+    os.replace(unfinished, path)

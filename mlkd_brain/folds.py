@@ -1,0 +1,96 @@
+"""Leave-one-speaker-out folds.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import pathlib
+
+import pandas
+
+from mlkd_brain.errors import InputError
+from mlkd_brain.files import write_csv
+from mlkd_brain.manifests import read_speakers
+
+
+def fold_speakers(speakers, fold, validates_on):
+    """Test, validation and training speakers of a leave-one-speaker-out fold.
+
+    Source: the paper's protocol, ten folds; fold k tests the k-th speaker.
+
+    Arguments
+    ---------
+    speakers : list of str
+        All speakers, sorted.
+    fold : int
+        Counted from 1.
+    validates_on : str
+        "session_partner": the other speaker of the session, where speakers 1
+        and 2 share the first session, and so on; "next": the next speaker, the
+        first one after the last.
+
+    Raises
+    ------
+    InputError
+        If there is no such fold or rule.
+
+    Returns
+    -------
+    dict
+        "train", "valid" and "test" to lists of speakers, disjoint.
+
+    Example
+    -------
+    >>> speakers = ["Ses01F", "Ses01M", "Ses02F", "Ses02M"]
+    >>> fold_speakers(speakers, 2, "session_partner")["valid"]
+    ['Ses01F']
+    >>> fold_speakers(speakers, 4, "next")["valid"]
+    ['Ses01F']
+    """
+    rules = {
+        "session_partner": (fold - 1) ^ 1,
+        "next": fold % len(speakers),
+    }
+    if validates_on not in rules:
+        raise InputError(
+            f"Bad value '{validates_on}' for validates_on, expected one of "
+            f"{list(rules)}."
+        )
+    if not 1 <= fold <= len(speakers):
+        raise InputError(
+            f"fold is {fold}; with {len(speakers)} speakers folds go from 1 to "
+            f"{len(speakers)}. Change --fold."
+        )
+    test, valid = speakers[fold - 1], speakers[rules[validates_on]]
+    train = [name for name in speakers if name not in (test, valid)]
+    return {"train": train, "valid": [valid], "test": [test]}
+
+
+def write_fold(manifest_folder, fold, validates_on, emotions, output_folder):
+    """Join the speakers' manifests into the three parts of a fold.
+
+    Arguments
+    ---------
+    manifest_folder : str or pathlib.Path
+        Written by ``write_manifests``.
+    fold : int
+        Counted from 1.
+    validates_on : str
+        See ``fold_speakers``.
+    emotions : list of str
+        Emotions that may occur.
+    output_folder : str or pathlib.Path
+        Where train.csv, valid.csv and test.csv go.
+
+    Raises
+    ------
+    InputError
+        If a manifest is damaged, or there is no such fold.
+    """
+    manifests = read_speakers(manifest_folder, emotions)
+    parts = fold_speakers(list(manifests), int(fold), validates_on)
+    output_folder = pathlib.Path(output_folder)
+    output_folder.mkdir(parents=True, exist_ok=True)
+    for part, speakers in parts.items():
+        table = pandas.concat([manifests[name] for name in speakers])
+        write_csv(table, output_folder / f"{part}.csv")

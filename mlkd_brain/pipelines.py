@@ -1,0 +1,147 @@
+"""From the manifests of a fold to what a Brain is fed.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import pathlib
+
+import numpy as np
+import torch
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.dataio.sampler import DynamicBatchSampler
+from speechbrain.utils.data_pipeline import provides, takes
+
+from mlkd_brain.audio import read_mono
+
+
+@takes("wav")
+@provides("clean_sig")
+def clean_speech(wav):
+    """The utterance as it was recorded, (time,), 16 kHz."""
+    return read_mono(wav)
+
+
+def noisy_speech(noise):
+    """Pipeline for the utterance with its drawn noise.
+
+    Arguments
+    ---------
+    noise : mlkd_brain.draws.DrawnNoise
+        Prepared.
+
+    Returns
+    -------
+    DynamicItem
+        Provides "noisy_sig", (time,), 16 kHz.
+    """
+
+    @takes("id", "clean_sig", f"level_{noise.weighting}")
+    @provides("noisy_sig")
+    def pipeline(utterance, clean_sig, level):
+        mixture = noise(utterance, clean_sig.numpy(), float(level))
+        return torch.from_numpy(mixture)
+
+    return pipeline
+
+
+def emotion_label(label_encoder):
+    """Pipeline for the class index of the utterance's emotion.
+
+    Arguments
+    ---------
+    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
+        Knows the emotions.
+
+    Returns
+    -------
+    DynamicItem
+        Provides "emo_encoded", int64, (1,).
+    """
+
+    @takes("emo")
+    @provides("emo_encoded")
+    def pipeline(emo):
+        return label_encoder.encode_label_torch(emo)
+
+    return pipeline
+
+
+def dataio_prep(hparams, label_encoder, noises=None):
+    """Datasets of one fold.
+
+    Arguments
+    ---------
+    hparams : dict
+        ``output_folder`` (with train.csv, valid.csv, test.csv) and
+        ``data_folder``.
+    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
+        Knows the emotions.
+    noises : dict, optional
+        Part to ``DrawnNoise``: these parts are heard with noise, as "sig", next
+        to "clean_sig". The other parts are heard clean.
+
+    Returns
+    -------
+    dict
+        Part ("train", "valid", "test") to ``DynamicItemDataset`` with the keys
+        "id", "sig", "clean_sig" and "emo_encoded".
+    """
+    datasets = {}
+    for part in ("train", "valid", "test"):
+        dataset = DynamicItemDataset.from_csv(
+            csv_path=pathlib.Path(hparams["output_folder"]) / f"{part}.csv",
+            replacements={"data_root": hparams["data_folder"]},
+            dynamic_items=[clean_speech, emotion_label(label_encoder)],
+        )
+        heard = "clean_sig"
+        if noises and part in noises:
+            dataset.add_dynamic_item(noisy_speech(noises[part]))
+            heard = "noisy_sig"
+        dataset.set_output_keys(
+            {
+                "id": "id",
+                "sig": heard,
+                "clean_sig": "clean_sig",
+                "emo_encoded": "emo_encoded",
+            }
+        )
+        datasets[part] = dataset
+    return datasets
+
+
+def batches_of_like_length(dataset, batch_size, num_buckets, seed):
+    """Batches of a fixed size whose utterances last about as long.
+
+    Every utterance comes once an epoch, in an order that depends on the seed
+    and the epoch. The fewer buckets, the more random the batches and the more
+    of them is padding.
+
+    Arguments
+    ---------
+    dataset : DynamicItemDataset
+        Has the item "duration".
+    batch_size : int
+        Utterances in a batch; the last of a bucket may have fewer.
+    num_buckets : int
+        Ranges of duration, each with as many utterances; 1 gives plain random
+        batches.
+    seed : int
+        Of the order.
+
+    Returns
+    -------
+    DynamicBatchSampler
+        Its ``set_epoch`` must be called, as ``Brain.fit`` does for the sampler
+        in its ``train_sampler``.
+    """
+    durations = [dataset.data[key]["duration"] for key in dataset.data_ids]
+    shares = np.arange(1, num_buckets + 1) / num_buckets
+    return DynamicBatchSampler(
+        dataset,
+        max_batch_length=np.iinfo(np.int64).max,  # the size alone decides
+        max_batch_ex=batch_size,
+        bucket_boundaries=np.unique(np.quantile(durations, shares)).tolist(),
+        lengths_list=durations,
+        seed=seed,
+    )

@@ -1,0 +1,327 @@
+"""Tables in the paper's shape, from predictions.csv files alone.
+
+    python -m mlkd_brain.report results
+    python -m mlkd_brain.report results --into README.md --marker demo
+
+Authors
+ * The MLKD team 2026
+"""
+
+import argparse
+import pathlib
+
+import pandas
+
+from mlkd_brain.errors import InputError, one_line
+from mlkd_brain.evaluation import CLEAN, PREDICTIONS
+from mlkd_brain.experiment import PROTOCOL, read_protocol
+from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
+
+SYSTEMS = ("teacher", "student_unsupervised", "student")
+
+
+def read_predictions(results_folder):
+    """All predictions below a folder of runs.
+
+    Arguments
+    ---------
+    results_folder : str or pathlib.Path
+        Holds ``<system>/<seed>/fold_<k>/predictions.csv``.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        predictions.csv files joined.
+    """
+    paths = sorted(
+        pathlib.Path(results_folder).glob(f"*/*/fold_*/{PREDICTIONS}")
+    )
+    if not paths:
+        raise InputError(
+            f"{results_folder}: holds no <system>/<seed>/fold_<k>/{PREDICTIONS}; "
+            "run evaluate.py first."
+        )
+    return pandas.concat([pandas.read_csv(path) for path in paths])
+
+
+def read_protocols(results_folder):
+    """protocol.json of every run below a folder, as a list of dict."""
+    paths = pathlib.Path(results_folder).glob(f"*/*/fold_*/{PROTOCOL}")
+    return [read_protocol(path.parent) for path in sorted(paths)]
+
+
+def protocol_lines(protocols):
+    """What the numbers rest on, as Markdown."""
+    weightings = sorted({card["weighting"] for card in protocols})
+    heard = sorted({n for c in protocols for n in c.get("noise_heard", {})})
+    return "\n".join(
+        [
+            f"- SNR weighting: {', '.join(weightings)}",
+            f"- noise that students heard in training: {', '.join(heard)}; the "
+            "teacher heard clean speech",
+            "- epoch chosen by UA on the validation speaker; test noise comes "
+            "from ranges of the recordings that neither training nor validation "
+            "heard",
+        ]
+    )
+
+
+def title(predictions):
+    """Protocol of a table in words: folds, seeds, utterances."""
+    folds = sorted(predictions["fold"].unique())
+    seeds = sorted(predictions["seed"].unique())
+    utterances = predictions["ID"].nunique()
+    named = ", ".join(str(fold) for fold in folds)
+    return (
+        f"leave-one-speaker-out, {utterances} utterances, "
+        f"{len(folds)} of 10 folds ({named}), seed {', '.join(map(str, seeds))}"
+    )
+
+
+def cell(predictions):
+    """Pooled UA of some predictions in percent, and its spread over folds.
+
+    Example
+    -------
+    >>> right = pandas.DataFrame(
+    ...     {"emo": ["ang", "sad"], "predicted": ["ang", "sad"]}
+    ... ).assign(fold=1, seed=1986)
+    >>> cell(right)
+    '100.0'
+    """
+    pooled = 100 * unweighted_accuracy(
+        predictions["emo"], predictions["predicted"]
+    )
+    runs = [
+        100 * unweighted_accuracy(run["emo"], run["predicted"])
+        for _, run in predictions.groupby(["seed", "fold"])
+    ]
+    if len(runs) < 2:
+        return f"{pooled:.1f}"
+    return f"{pooled:.1f} ± {pandas.Series(runs).std():.1f}"
+
+
+def markdown_table(header, rows):
+    """A Markdown table.
+
+    Example
+    -------
+    >>> print(markdown_table(["system", "0 dB"], [["teacher", "41.0"]]))
+    | system | 0 dB |
+    |---|---|
+    | teacher | 41.0 |
+    """
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(
+        ("|" if row[0] == "---" else "| ")
+        + ("|" if row[0] == "---" else " | ").join(row)
+        + ("|" if row[0] == "---" else " |")
+        for row in lines
+    )
+
+
+def systems_table(predictions, noises):
+    """Table 1 of the paper: systems x SNR and clean, over some noises.
+
+    Arguments
+    ---------
+    predictions : pandas.DataFrame
+        Of several systems.
+    noises : list of str
+        Noise types to pool.
+
+    Returns
+    -------
+    str
+        Markdown; UA in percent.
+    """
+    noisy = predictions[predictions["noise"].isin(noises)]
+    snrs = sorted(noisy["snr_db"].unique())
+    header = ["UA %", *(f"{snr:g} dB" for snr in snrs), CLEAN]
+    rows = []
+    for system in _in_order(predictions["system"].unique()):
+        own = noisy[noisy["system"] == system]
+        clean = predictions[
+            (predictions["system"] == system) & (predictions["noise"] == CLEAN)
+        ]
+        row = [cell(own[own["snr_db"] == snr]) for snr in snrs]
+        rows.append([system, *row, cell(clean)])
+    return markdown_table(header, rows)
+
+
+def noises_table(predictions, unseen=()):
+    """Table 2 of the paper: noises x SNR for one system, with a true mean.
+
+    Arguments
+    ---------
+    predictions : pandas.DataFrame
+        Of one system.
+    unseen : collection of str
+        Noise types to mark as not heard in training.
+
+    Returns
+    -------
+    str
+        Markdown; UA in percent, pooled over folds.
+    """
+    noisy = predictions[predictions["noise"] != CLEAN]
+    snrs = sorted(noisy["snr_db"].unique())
+    rows, values = [], []
+    for noise, own in noisy.groupby("noise", sort=False):
+        uas = [_ua(own[own["snr_db"] == snr]) for snr in snrs]
+        values.append(uas)
+        name = f"{noise} (unseen)" if noise in unseen else noise
+        rows.append([name, *(f"{ua:.1f}" for ua in uas), f"{_mean(uas):.1f}"])
+    means = [_mean(column) for column in zip(*values)]
+    rows.append(["mean", *(f"{m:.1f}" for m in means), f"{_mean(means):.1f}"])
+    return markdown_table(
+        ["UA %", *(f"{snr:g} dB" for snr in snrs), "mean"], rows
+    )
+
+
+def report(results_folder):
+    """Tables 1 and 2 of everything below a folder, as Markdown.
+
+    Arguments
+    ---------
+    results_folder : str or pathlib.Path
+        Holds the runs.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    predictions = read_predictions(results_folder)
+    protocols = read_protocols(results_folder)
+    noises = [n for n in predictions["noise"].unique() if n != CLEAN]
+    said = title(predictions)
+    factory = [noise for noise in noises if "factory" in noise]
+    parts = [
+        f"**UA, mean of {len(noises)} noises pooled** ({said}; ± is the standard "
+        "deviation over folds)",
+        systems_table(predictions, noises),
+    ]
+    for noise in factory:
+        parts += [f"**UA, {noise}** ({said})"]
+        parts += [systems_table(predictions, [noise])]
+    for system in _in_order(predictions["system"].unique()):
+        own = predictions[predictions["system"] == system]
+        unseen = unseen_noises(system, noises, protocols)
+        parts.append(system_section(system, own, unseen))
+    return "\n\n".join([*parts, protocol_lines(protocols)])
+
+
+def run_report(folder, run_folder):
+    """Table 2 of one run, after ``evaluate.py``.
+
+    Arguments
+    ---------
+    folder : str or pathlib.Path
+        Holds predictions.csv.
+    run_folder : str or pathlib.Path
+        Holds protocol.json.
+
+    Returns
+    -------
+    str
+        Markdown; UA in percent.
+    """
+    predictions = pandas.read_csv(pathlib.Path(folder) / PREDICTIONS)
+    noises = [n for n in predictions["noise"].unique() if n != CLEAN]
+    protocols = [read_protocol(run_folder)]
+    system = protocols[0]["system"]
+    unseen = unseen_noises(system, noises, protocols)
+    return "\n\n".join(
+        [
+            system_section(system, predictions, unseen),
+            protocol_lines(protocols),
+            f"in {folder}: {PREDICTIONS}, noise_grid.csv",
+        ]
+    )
+
+
+def system_section(system, predictions, unseen):
+    """One system's accuracies in words, and its Table 2."""
+    clean = predictions[predictions["noise"] == CLEAN]
+    wa = 100 * weighted_accuracy(clean["emo"], clean["predicted"])
+    return (
+        f"**{system}, UA by noise** ({title(predictions)}; clean: UA "
+        f"{_ua(clean):.1f} %, WA {wa:.1f} %)\n\n"
+        f"{noises_table(predictions, unseen)}"
+    )
+
+
+def unseen_noises(system, noises, protocols):
+    """Noise types that a system was never trained on; none for a teacher."""
+    cards = [card for card in protocols if card["system"] == system]
+    trained = [c["noise_heard"] for c in cards if "noise_heard" in c]
+    return [n for n in noises if any(n not in heard for heard in trained)]
+
+
+def write_into(path, marker, text):
+    """Replace what stands between two markers of a Markdown file.
+
+    Arguments
+    ---------
+    path : str or pathlib.Path
+        Holds ``<!-- begin MARKER -->`` and ``<!-- end MARKER -->``.
+    marker : str
+        Name of the place.
+    text : str
+        What shall stand there.
+
+    Raises
+    ------
+    InputError
+        If the markers are not there.
+    """
+    path = pathlib.Path(path)
+    begin, end = f"<!-- begin {marker} -->", f"<!-- end {marker} -->"
+    whole = path.read_text(encoding="utf-8")
+    if begin not in whole or end not in whole:
+        raise InputError(
+            f"{path}: has no lines '{begin}' and '{end}'; add them."
+        )
+    head, tail = whole.split(begin)[0], whole.split(end)[1]
+    path.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
+
+
+def _in_order(systems):
+    known = [name for name in SYSTEMS if name in systems]
+    return known + sorted(set(systems) - set(known))
+
+
+def _ua(predictions):
+    return 100 * unweighted_accuracy(
+        predictions["emo"], predictions["predicted"]
+    )
+
+
+def _mean(values):
+    return sum(values) / len(values)
+
+
+def main(argv=None):
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", help="folder that holds the runs")
+    parser.add_argument("--into", help="Markdown file to write the tables into")
+    parser.add_argument(
+        "--marker", default="results", help="place in that file"
+    )
+    options = parser.parse_args(argv)
+    text = report(options.results)
+    print(text)
+    if options.into:
+        write_into(options.into, options.marker, text)
+
+
+if __name__ == "__main__":
+    with one_line():
+        main()

@@ -1,0 +1,150 @@
+"""Trained models from earlier runs: the teacher of a student, the best epoch.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import pathlib
+
+from speechbrain.utils.checkpoints import Checkpointer
+
+from mlkd_brain.errors import InputError
+from mlkd_brain.lobes import copy_teacher
+from mlkd_brain.manifests import read_manifest
+
+
+def recover_best(model, save_folder, remedy):
+    """Load the weights of the epoch with the best validation UA, in place.
+
+    Arguments
+    ---------
+    model : torch.nn.Module
+        What was checkpointed as "model".
+    save_folder : str or pathlib.Path
+        Of the run.
+    remedy : str
+        Command that makes the checkpoint.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it belongs to another encoder.
+
+    Returns
+    -------
+    dict
+        ``UA`` and ``epoch`` of the checkpoint.
+    """
+    checkpoint = None
+    if pathlib.Path(save_folder).is_dir():
+        checkpointer = Checkpointer(save_folder, {"model": model})
+        checkpoint = checkpointer.find_checkpoint(max_key="UA")
+    if checkpoint is None:
+        raise InputError(
+            f"{save_folder}: holds no trained model; make it with `{remedy}`."
+        )
+    try:
+        checkpointer.load_checkpoint(checkpoint)
+    except RuntimeError as error:
+        raise InputError(
+            f"{checkpoint.path}: was trained with another encoder or other "
+            f"blocks ({str(error).splitlines()[-1].strip()}). Give the same "
+            f"--wav2vec2_hub, or train anew: `{remedy}`."
+        ) from None
+    return {key: checkpoint.meta[key] for key in ("UA", "epoch")}
+
+
+def load_teacher(teacher, teacher_folder, output_folder, remedy):
+    """Load a trained teacher, unless it has learned from a held-out speaker.
+
+    Arguments
+    ---------
+    teacher : EmotionClassifier
+        Filled in place.
+    teacher_folder : str or pathlib.Path
+        The teacher's run.
+    output_folder : str or pathlib.Path
+        The student's run, with its train.csv, valid.csv and test.csv.
+    remedy : str
+        Command that trains this fold's teacher.
+
+    Raises
+    ------
+    InputError
+        If there is no teacher, or the student's test speaker was heard in its
+        training or chose its epoch, or the validation speaker was heard in its
+        training.
+    """
+    summary = recover_best(teacher, f"{teacher_folder}/save", remedy)
+    heard = {
+        part: set(read_manifest(f"{teacher_folder}/{part}.csv")["spk_id"])
+        for part in ("train", "valid")
+    }
+    for part, allowed in (("test", ()), ("valid", ("valid",))):
+        speakers = set(read_manifest(f"{output_folder}/{part}.csv")["spk_id"])
+        for teacher_part in {"train", "valid"} - set(allowed):
+            shared = sorted(speakers & heard[teacher_part])
+            if shared:
+                raise InputError(
+                    f"{teacher_folder}/{teacher_part}.csv: the teacher has heard "
+                    f"{', '.join(shared)}, the student's {part} speaker. Use "
+                    f"the same fold's teacher: `{remedy}`."
+                )
+    return summary
+
+
+def start_student(hparams):
+    """Load the teacher where one is needed, and start the student.
+
+    ``initialisation`` "teacher" copies the trained teacher's blocks (the
+    paper's), "pretrained" leaves the student as the pretrained encoder's.
+
+    Arguments
+    ---------
+    hparams : dict
+        Of the student's run.
+
+    Raises
+    ------
+    InputError
+        If ``initialisation`` is neither, or the teacher cannot be used.
+
+    Returns
+    -------
+    dict or None
+        What chose the teacher's epoch; None without a teacher.
+    """
+    initialisation = hparams["initialisation"]
+    if initialisation not in ("teacher", "pretrained"):
+        raise InputError(
+            f"Bad value '{initialisation}' for initialisation, expected one of "
+            "['teacher', 'pretrained']."
+        )
+    if initialisation == "pretrained" and "objective" not in hparams:
+        return None
+    summary = load_teacher(
+        hparams["teacher"],
+        hparams["teacher_folder"],
+        hparams["output_folder"],
+        remedy=training_command("teacher", hparams),
+    )
+    if initialisation == "teacher":
+        copy_teacher(
+            hparams["model"], hparams["teacher"], hparams["teacher_layers"]
+        )
+    return summary
+
+
+def training_command(system, hparams):
+    """The command that trains a system on a run's fold, for messages.
+
+    Example
+    -------
+    >>> training_command("teacher", {"fold": 3, "seed": 1986})
+    'python train_teacher.py hparams/teacher.yaml --fold 3 --seed 1986'
+    """
+    script = "train_teacher.py" if system == "teacher" else "train_student.py"
+    return (
+        f"python {script} hparams/{system}.yaml "
+        f"--fold {hparams['fold']} --seed {hparams['seed']}"
+    )

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Train the student of one fold on noisy speech, with or without its teacher.
+
+To run this recipe, do the following:
+> python train_teacher.py hparams/teacher.yaml --fold 3
+> python train_student.py hparams/student.yaml --fold 3
+
+and for the paper's ablation, which needs no teacher:
+> python train_student.py hparams/student_unsupervised.yaml --fold 3
+
+Authors
+ * The MLKD team 2026
+"""
+
+import sys
+
+import speechbrain as sb
+from emodb_prepare import prepare_emodb
+from speechbrain.utils.distributed import ddp_init_group, run_on_main
+
+from mlkd_brain.errors import one_line
+from mlkd_brain.experiment import (
+    load_hparams,
+    make_label_encoder,
+    prepare_fold,
+    write_protocol,
+)
+from mlkd_brain.pipelines import batches_of_like_length, dataio_prep
+from mlkd_brain.teachers import start_student
+
+
+def main(argv):
+    """Prepare the data and the teacher, distil, keep the best epoch."""
+    hparams_file, hparams, run_opts, overrides = load_hparams(argv)
+    ddp_init_group(run_opts)
+    prepare_fold(hparams, prepare_emodb)
+    noises = {"train": hparams["train_noise"], "valid": hparams["valid_noise"]}
+    run_on_main(hparams["noise_bank"].prepare)
+    for noise in noises.values():
+        noise.settle()
+    teacher = start_student(hparams)
+
+    sb.create_experiment_directory(
+        experiment_directory=hparams["output_folder"],
+        hyperparams_to_save=hparams_file,
+        overrides=overrides,
+    )
+    run_on_main(
+        write_protocol,
+        args=[hparams],
+        kwargs={
+            "teacher": teacher,
+            "noise_heard": noises["train"].recordings(),
+        },
+    )
+    label_encoder = make_label_encoder(
+        hparams["emotions"], hparams["save_folder"]
+    )
+    datasets = dataio_prep(hparams, label_encoder, noises)
+    brain = hparams["brain_class"](
+        modules=hparams["modules"],
+        opt_class=hparams["opt_class"],
+        hparams=hparams,
+        run_opts=run_opts,
+        checkpointer=hparams["checkpointer"],
+    )
+    brain.train_sampler = batches_of_like_length(
+        datasets["train"],
+        hparams["batch_size"],
+        hparams["num_buckets"],
+        hparams["seed"],
+    )
+    brain.fit(
+        hparams["epoch_counter"],
+        datasets["train"],
+        datasets["valid"],
+        train_loader_kwargs={
+            "batch_sampler": brain.train_sampler,
+            **hparams["train_dataloader_opts"],
+        },
+        valid_loader_kwargs=hparams["valid_dataloader_opts"],
+    )
+
+
+if __name__ == "__main__":
+    with one_line():
+        main(sys.argv[1:])

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Train the teacher of one fold on clean speech.
+
+To run this recipe, do the following:
+> python train_teacher.py hparams/teacher.yaml --fold 3
+
+Authors
+ * The MLKD team 2026
+"""
+
+import sys
+
+import speechbrain as sb
+from iemocap_prepare import prepare_iemocap
+from speechbrain.utils.distributed import ddp_init_group, run_on_main
+
+from mlkd_brain.brains import EmotionBrain
+from mlkd_brain.errors import one_line
+from mlkd_brain.experiment import (
+    load_hparams,
+    make_label_encoder,
+    prepare_fold,
+    write_protocol,
+)
+from mlkd_brain.pipelines import batches_of_like_length, dataio_prep
+
+
+def main(argv):
+    """Prepare the data, train, keep the epoch that validates best."""
+    hparams_file, hparams, run_opts, overrides = load_hparams(argv)
+    ddp_init_group(run_opts)
+    prepare_fold(hparams, prepare_iemocap)
+    sb.create_experiment_directory(
+        experiment_directory=hparams["output_folder"],
+        hyperparams_to_save=hparams_file,
+        overrides=overrides,
+    )
+    run_on_main(write_protocol, args=[hparams])
+
+    label_encoder = make_label_encoder(
+        hparams["emotions"], hparams["save_folder"]
+    )
+    datasets = dataio_prep(hparams, label_encoder)
+    brain = EmotionBrain(
+        modules=hparams["modules"],
+        opt_class=hparams["opt_class"],
+        hparams=hparams,
+        run_opts=run_opts,
+        checkpointer=hparams["checkpointer"],
+    )
+    brain.train_sampler = batches_of_like_length(
+        datasets["train"],
+        hparams["batch_size"],
+        hparams["num_buckets"],
+        hparams["seed"],
+    )
+    brain.fit(
+        hparams["epoch_counter"],
+        datasets["train"],
+        datasets["valid"],
+        train_loader_kwargs={
+            "batch_sampler": brain.train_sampler,
+            **hparams["train_dataloader_opts"],
+        },
+        valid_loader_kwargs=hparams["valid_dataloader_opts"],
+    )
+
+
+if __name__ == "__main__":
+    with one_line():
+        main(sys.argv[1:])

@@ -1,0 +1,185 @@
+"""The P.56 meter against a literal reference and by its properties.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from portable_signals import speechlike
+
+from mlkd_brain.active_level import active_speech_level
+
+few = settings(max_examples=15, deadline=None)
+SPEECH = np.append(speechlike(), np.zeros(8000))  # ends in half a second pause
+
+
+def reference_level(samples, rate):
+    """P.56 method B sample by sample, as the standard tells it."""
+    pole, hangover = math.exp(-1 / (0.03 * rate)), math.floor(0.2 * rate + 0.5)
+    active, since, once, twice = [0] * 15, [None] * 15, 0.0, 0.0
+    for sample in samples:
+        once = pole * once + (1 - pole) * abs(sample)
+        twice = pole * twice + (1 - pole) * once
+        for j in range(15):
+            if twice >= 2.0 ** (j - 15):
+                since[j] = 0
+            elif since[j] is not None:
+                since[j] += 1
+            if since[j] is not None and since[j] <= hangover:
+                active[j] += 1
+    energy = float(sum(x * x for x in samples))
+    return reference_crossing(energy, active)
+
+
+def reference_crossing(energy, active):
+    """The point on the first falling segment where A - C is 15.9 dB."""
+    before = None
+    for j in range(15):
+        if active[j] == 0:
+            return -100.0
+        level = 10 * math.log10(energy / active[j] + 1e-20)
+        excess = level - 20 * math.log10(2.0 ** (j - 15)) - 15.9
+        if j == 0 and excess < 0:
+            return -100.0
+        if j > 0 and excess <= 0:
+            share = before[1] / (before[1] - excess)
+            return before[0] + (level - before[0]) * share
+        before = level, excess
+    return -100.0
+
+
+@few
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    samples=st.integers(0, 3000),
+    rate=st.sampled_from([1000, 8000]),
+    level=st.floats(-100, 0),
+    bursts=st.integers(1, 5),
+)
+def test_equals_the_literal_reference(seed, samples, rate, level, bursts):
+    random = np.random.default_rng(seed)
+    gates = np.repeat(random.random(bursts) < 0.6, samples // bursts + 1)
+    noise = random.standard_normal(samples) * gates[:samples]
+    noise *= 10 ** (level / 20)
+    # rounding only: the envelopes are summed in another order
+    wanted = pytest.approx(reference_level(noise, rate), abs=1e-9)
+    assert active_speech_level(noise, rate) == wanted
+
+
+@pytest.mark.parametrize("rate", [1000, 8000])
+def test_equals_the_literal_reference_across_pauses(rate):
+    burst = np.sin(np.arange(rate // 4))
+    quiet = 0.01 * burst
+    pause = np.zeros(rate // 2)
+    samples = np.concatenate([pause, burst, pause, quiet, burst, pause])
+    wanted = pytest.approx(reference_level(samples, rate), abs=1e-9)
+    assert reference_level(samples, rate) > -20
+    assert active_speech_level(samples, rate) == wanted
+
+
+@few
+@given(octaves=st.integers(-6, 2))
+def test_a_power_of_two_moves_the_level_exactly(octaves):
+    # thresholds are powers of two, so the whole measurement shifts with it
+    moved = active_speech_level(SPEECH * 2.0**octaves)
+    wanted = active_speech_level(SPEECH) + 20 * math.log10(2) * octaves
+    assert moved == pytest.approx(wanted, abs=1e-9)
+
+
+@few
+@given(gain_db=st.floats(-40, 12))
+def test_any_factor_moves_the_level(gain_db):
+    # between thresholds the level is a straight line, not the true curve;
+    # here it misses by 0.02 dB at most
+    moved = active_speech_level(SPEECH * 10 ** (gain_db / 20))
+    wanted = active_speech_level(SPEECH) + gain_db
+    assert moved == pytest.approx(wanted, abs=0.05)
+
+
+@few
+@given(before=st.floats(0, 5), behind=st.floats(0, 5))
+def test_pauses_at_both_ends_do_not_count(before, behind):
+    padded = np.pad(SPEECH, (int(before * 16000), int(behind * 16000)))
+    wanted = pytest.approx(active_speech_level(SPEECH), abs=0.1)
+    assert active_speech_level(padded) == wanted
+
+
+def test_a_pause_behind_an_abrupt_end_counts_for_the_hangover_only():
+    speech = speechlike()  # ends within a syllable
+    one, four = (
+        active_speech_level(np.pad(speech, (0, seconds * 16000)))
+        for seconds in (1, 4)
+    )
+    assert one == four
+    # at most 0.2 s of hangover and 0.2 s of decay on 2.2 s of activity
+    fall = active_speech_level(speech) - one
+    assert 0 < fall < 10 * math.log10(2.6 / 2.2)
+
+
+def test_a_square_wave_that_never_pauses_has_its_mean_square():
+    wave = np.tile([0.25, -0.25], 80000)
+    # only the first few ms, before the envelope rises, are not active
+    wanted = pytest.approx(20 * math.log10(0.25), abs=0.01)
+    assert active_speech_level(wave) == wanted
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.zeros(0),
+        np.zeros(1),
+        np.ones(1),
+        np.zeros(16000),
+        np.full(16000, 1e-6),
+        1e-4 * np.sin(np.arange(16000)),
+        1e-200 * np.sin(np.arange(16000)),
+    ],
+)
+def test_silence_and_faint_signals_have_no_active_level(samples):
+    assert active_speech_level(samples) == -100.0
+
+
+@pytest.mark.parametrize("height", [0.01, 1.0])
+def test_an_isolated_click_is_not_speech(height):
+    click = np.zeros(32000)
+    click[8000] = height
+    assert active_speech_level(click) == -100.0
+
+
+def test_float32_and_float64_agree():
+    speech = SPEECH.astype(np.float32)  # holds int16 values exactly
+    assert active_speech_level(speech) == active_speech_level(SPEECH)
+
+
+def test_the_signal_is_not_changed():
+    speech = SPEECH.copy()
+    active_speech_level(speech)
+    assert np.array_equal(speech, SPEECH)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.ones(5, dtype=np.int16), "type int16, expected floats in"),
+        ([1, 2, 3], "type int64, expected floats in .* Divide int16 by 32768"),
+        (np.ones(5, dtype=complex), "type complex128, expected floats"),
+        (np.ones((2, 160)), r"has shape \(2, 160\), expected one channel"),
+        (np.float64(1.0), r"has shape \(\), expected one channel"),
+        (np.array([0, 0, np.nan]), "is nan at sample 2, expected finite"),
+        (np.array([0, -np.inf, 0]), "is -inf at sample 1, expected finite"),
+    ],
+)
+def test_bad_samples_are_named(samples, message):
+    with pytest.raises(ValueError, match=message):
+        active_speech_level(samples)
+
+
+@pytest.mark.parametrize("rate", [0, -8000, math.nan])
+def test_a_bad_rate_is_named(rate):
+    with pytest.raises(ValueError, match=f"sample_rate is {rate}, expected Hz"):
+        active_speech_level(SPEECH, rate)

@@ -1,0 +1,176 @@
+"""One answer per utterance, and students cut from teachers."""
+
+import pytest
+import torch
+from transformers import AutoModel, Wav2Vec2Config, Wav2Vec2FeatureExtractor
+
+from conftest import FAMILY
+from mlkd_brain.errors import InputError
+from mlkd_brain.lobes import (
+    EmotionClassifier,
+    SpeechEncoder,
+    copy_teacher,
+    freeze,
+    parameter_mebibytes,
+)
+
+KINDS = sorted(FAMILY)
+SHORT = 7001  # samples; odd, and no multiple of any stride
+PADDED = 34 * 16000
+
+
+@pytest.fixture(params=KINDS)
+def classifier(request, encoders):
+    torch.manual_seed(1)
+    return EmotionClassifier(SpeechEncoder(encoders(request.param)), 4).eval()
+
+
+def padded(wav, time, junk=0.0):
+    """A wav padded to ``time``, beside noise of that length."""
+    batch = torch.randn(2, time, generator=torch.Generator().manual_seed(3))
+    batch[0, len(wav) :] = junk
+    batch[0, : len(wav)] = wav
+    return batch, torch.tensor([len(wav) / time, 1.0])
+
+
+def relative(value, reference):
+    return ((value - reference).norm() / reference.norm()).item()
+
+
+@pytest.mark.parametrize("time", [SHORT + 1, 9001, PADDED])
+def test_an_utterance_alone_and_padded_gives_the_same(classifier, time):
+    wav = torch.randn(SHORT, generator=torch.Generator().manual_seed(2))
+    batch, lengths = padded(wav, time)
+    with torch.no_grad():
+        alone, together = classifier(wav[None]), classifier(batch, lengths)
+    frames = alone.frame_mask.shape[1]
+    assert together.frame_mask[0].sum() == frames
+    assert relative(together.logits[:1], alone.logits) < 1e-5
+    for block, reference in zip(together.blocks, alone.blocks):
+        assert relative(block[:1, :frames], reference) < 1e-5
+
+
+def test_junk_in_the_padding_changes_nothing(classifier):
+    wav = torch.randn(SHORT, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        zeros = classifier(*padded(wav, 9001)).logits
+        junk = classifier(*padded(wav, 9001, junk=5.0)).logits
+    assert torch.equal(zeros, junk)
+
+
+def test_the_order_in_the_batch_changes_nothing(classifier):
+    wavs, lengths = torch.randn(3, 9001), torch.tensor([0.5, 1.0, 0.7])
+    order = torch.tensor([2, 0, 1])
+    with torch.no_grad():
+        logits = classifier(wavs, lengths).logits
+        shuffled = classifier(wavs[order], lengths[order]).logits
+    assert relative(shuffled, logits[order]) < 1e-5
+
+
+def test_gradients_do_not_depend_on_the_batch(classifier):
+    wav = torch.randn(SHORT, generator=torch.Generator().manual_seed(2))
+    batch, lengths = padded(wav, 9001)
+    gradients = []
+    for inputs, scores in ((wav[None], None), (batch, lengths)):
+        classifier.zero_grad()
+        classifier(inputs, scores).logits[0].square().sum().backward()
+        gradients.append(
+            torch.cat(
+                [
+                    parameter.grad.flatten()
+                    for parameter in classifier.parameters()
+                    if parameter.grad is not None
+                ]
+            )
+        )
+    assert relative(*gradients) < 1e-4  # sums of some thousand float32 terms
+
+
+def test_one_utterance_is_encoded_as_by_transformers(encoders):
+    for kind in KINDS:
+        encoder = SpeechEncoder(encoders(kind)).eval()
+        reference = AutoModel.from_pretrained(encoders(kind)).eval()
+        extractor = Wav2Vec2FeatureExtractor.from_pretrained(encoders(kind))
+        wav = torch.randn(SHORT, generator=torch.Generator().manual_seed(2))
+        inputs = extractor(
+            wav.numpy(), sampling_rate=16000, return_tensors="pt"
+        )
+        with torch.no_grad():
+            expected = reference(inputs.input_values).last_hidden_state
+            assert relative(encoder(wav[None]).last, expected) < 1e-6
+
+
+def test_a_student_is_bit_equal_to_the_teachers_even_blocks(encoders):
+    for kind in KINDS:
+        teacher = EmotionClassifier(SpeechEncoder(encoders(kind)), 4)
+        student = EmotionClassifier(
+            SpeechEncoder(encoders(kind), kept_layers=[2, 4]), 4
+        )
+        for parameter in teacher.parameters():  # as if trained
+            torch.nn.init.normal_(parameter)
+        copy_teacher(student, teacher, [2, 4])
+        own, other = (m.encoder.model for m in (student, teacher))
+        for index, block in enumerate((2, 4)):
+            kept = own.encoder.layers[index].state_dict()
+            taught = other.encoder.layers[block - 1].state_dict()
+            assert all(torch.equal(kept[k], v) for k, v in taught.items())
+        shared = [n for n in student.state_dict() if "encoder.layers." not in n]
+        assert any("feature_extractor" in name for name in shared)
+        for name in shared:
+            assert torch.equal(
+                student.state_dict()[name], teacher.state_dict()[name]
+            )
+
+
+def test_a_wavlm_student_keeps_the_position_bias(encoders):
+    encoder = SpeechEncoder(encoders("wavlm"), kept_layers=[2, 4])
+    assert encoder.model.encoder.layers[0].attention.rel_attn_embed is not None
+    assert encoder(torch.randn(1, SHORT)).last.isfinite().all()
+
+
+def test_sizes_of_teacher_and_student_at_base_size(tmp_path):
+    folder = save_base(tmp_path)
+    layers = [2, 4, 6, 8, 10, 12]
+    teacher = EmotionClassifier(SpeechEncoder(folder), 4)
+    student = EmotionClassifier(SpeechEncoder(folder, kept_layers=layers), 4)
+    assert parameter_mebibytes(teacher) == pytest.approx(360.2, rel=1e-3)
+    assert parameter_mebibytes(student) == pytest.approx(197.9, rel=1e-3)
+
+
+def save_base(folder):
+    """facebook/wav2vec2-base's configuration, random weights."""
+    config = Wav2Vec2Config()  # its defaults are the base model
+    AutoModel.from_config(config).save_pretrained(folder)
+    Wav2Vec2FeatureExtractor().save_pretrained(folder)
+    return str(folder)
+
+
+def test_a_frozen_teacher_has_neither_gradient_nor_dropout(tiny_wav2vec2):
+    teacher = freeze(EmotionClassifier(SpeechEncoder(tiny_wav2vec2), 4))
+    first, second = (teacher(torch.ones(1, SHORT).cumsum(1)) for _ in range(2))
+    assert torch.equal(first.logits, second.logits)
+    assert not first.logits.requires_grad
+
+
+def test_a_block_that_does_not_exist_is_named(tiny_wav2vec2):
+    with pytest.raises(InputError, match=r"\[2, 14\].*blocks 1 to 4"):
+        SpeechEncoder(tiny_wav2vec2, kept_layers=[2, 14])
+
+
+def test_a_missing_encoder_gets_one_line_with_the_remedy(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(InputError, match="wav2vec2_hub '/nowhere'.*local fold"):
+        SpeechEncoder("/nowhere")
+
+
+def test_the_conv_encoder_is_frozen_only_by_its_switch(tiny_wav2vec2):
+    for frozen in (True, False):
+        encoder = SpeechEncoder(tiny_wav2vec2, freeze_feature_extractor=frozen)
+        weights = encoder.model.feature_extractor.parameters()
+        assert all(weight.requires_grad != frozen for weight in weights)
+
+
+def test_parameters_keep_the_names_of_plain_transformers(encoders):
+    for kind in KINDS:
+        names = set(AutoModel.from_pretrained(encoders(kind)).state_dict())
+        assert set(SpeechEncoder(encoders(kind)).model.state_dict()) == names
