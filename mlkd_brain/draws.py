@@ -127,6 +127,7 @@ class DrawnNoise:
             self.draw(utterance),
             self.part,
             self.weighting,
+            name=utterance,
         )
 
 

@@ -116,6 +116,7 @@ class NoiseGrid:
                 evaluation_draw(utterance["ID"], noise, snr_db),
                 "test",
                 self.weighting,
+                name=utterance["ID"],
             )
             self._save(mixture, f"{utterance['ID']}_{noise}_{snr_db}dB.wav")
             heard.append(torch.from_numpy(mixture))

@@ -47,19 +47,22 @@ def fold_speakers(speakers, fold, validates_on):
     >>> fold_speakers(speakers, 4, "next")["valid"]
     ['Ses01F']
     """
-    rules = {
-        "session_partner": (fold - 1) ^ 1,
-        "next": fold % len(speakers),
-    }
+    last = len(speakers)
+    if type(fold) is not int or not 1 <= fold <= last:
+        raise InputError(
+            f"fold is {fold}; with {last} speakers folds go from 1 to {last}. "
+            "Change --fold."
+        )
+    rules = {"session_partner": (fold - 1) ^ 1, "next": fold % last}
     if validates_on not in rules:
         raise InputError(
             f"Bad value '{validates_on}' for validates_on, expected one of "
             f"{list(rules)}."
         )
-    if not 1 <= fold <= len(speakers):
+    if rules[validates_on] >= last:
         raise InputError(
-            f"fold is {fold}; with {len(speakers)} speakers folds go from 1 to "
-            f"{len(speakers)}. Change --fold."
+            f"{last} speakers and validates_on session_partner, which needs an "
+            "even number, two in each session. Use --validates_on next."
         )
     test, valid = speakers[fold - 1], speakers[rules[validates_on]]
     train = [name for name in speakers if name not in (test, valid)]
@@ -88,9 +91,23 @@ def write_fold(manifest_folder, fold, validates_on, emotions, output_folder):
         If a manifest is damaged, or there is no such fold.
     """
     manifests = read_speakers(manifest_folder, emotions)
-    parts = fold_speakers(list(manifests), int(fold), validates_on)
+    parts = fold_speakers(list(manifests), fold, validates_on)
+    if validates_on == "session_partner":
+        _refuse_strangers(manifests, *parts["test"], *parts["valid"])
     output_folder = pathlib.Path(output_folder)
     output_folder.mkdir(parents=True, exist_ok=True)
     for part, speakers in parts.items():
         table = pandas.concat([manifests[name] for name in speakers])
         write_csv(table, output_folder / f"{part}.csv")
+
+
+def _refuse_strangers(manifests, test, valid):
+    """A speaker missing from the corpus would shift who is whose partner."""
+    sessions = [set(manifests[name]["session"]) for name in (test, valid)]
+    if sessions[0] != sessions[1]:
+        raise InputError(
+            f"{test} and {valid} do not share a session, so validates_on "
+            "session_partner does not fit these speakers: "
+            f"{', '.join(manifests)}. Complete the corpus, or use "
+            "--validates_on next."
+        )

@@ -12,6 +12,7 @@ Authors
 import hashlib
 import json
 import pathlib
+import warnings
 
 import numpy as np
 import pandas
@@ -177,8 +178,12 @@ class NoiseBank:
         energy += sums[start + rest] - sums[start]
         return float(10 * np.log10(energy / wanted + 1e-20))
 
-    def mix(self, speech, speech_level, draw, part, weighting):
+    def mix(
+        self, speech, speech_level, draw, part, weighting, name="speech"
+    ):
         """The utterance with noise, as FANT adds it.
+
+        A silent utterance has no SNR: it comes back unchanged, with a warning.
 
         Arguments
         ---------
@@ -192,6 +197,8 @@ class NoiseBank:
             "train", "valid" or "test".
         weighting : str
             One of ``mlkd_brain.noise.WEIGHTINGS``.
+        name : str
+            What the warning calls the utterance.
 
         Returns
         -------
@@ -202,6 +209,9 @@ class NoiseBank:
         gain = gain_from_levels(
             speech_level, self.level(*place, weighting), draw.snr_db
         )
+        if gain == 0.0:
+            warnings.warn(f"{name}: no noise is added, the speech is silent.")
+            return speech
         return add_scaled(speech, self.segment(*place), gain)
 
     @property

@@ -1,0 +1,142 @@
+"""Folds share no speaker, and manifests are checked before they are used."""
+
+import numpy as np
+import pandas
+import pytest
+
+from mlkd_brain.errors import InputError
+from mlkd_brain.folds import fold_speakers, write_fold
+from mlkd_brain.manifests import COLUMNS, read_manifest
+
+IEMOCAP = [f"Ses0{session}{letter}" for session in range(1, 6) for letter in "FM"]
+EMODB = ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]
+EMOTIONS = ["ang", "hap", "neu", "sad"]
+
+
+@pytest.fixture()
+def manifests(tmp_path):
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    for speaker in EMODB:
+        rows = [
+            {
+                **dict.fromkeys(COLUMNS, -20.0),
+                "ID": f"{speaker}_{emotion}",
+                "duration": 1.5,
+                "wav": f"$data_root/{speaker}_{emotion}.wav",
+                "spk_id": speaker,
+                "session": "a01",
+                "gender": "F",
+                "style": "scripted",
+                "emo": emotion,
+            }
+            for emotion in EMOTIONS
+        ]
+        pandas.DataFrame(rows).to_csv(folder / f"{speaker}.csv", index=False)
+    return folder
+
+
+@pytest.mark.parametrize("speakers", [IEMOCAP, EMODB])
+@pytest.mark.parametrize("rule", ["session_partner", "next"])
+@pytest.mark.parametrize("fold", range(1, 11))
+def test_every_fold_holds_its_speakers_apart(speakers, rule, fold):
+    parts = fold_speakers(speakers, fold, rule)
+    assert parts["test"] == [speakers[fold - 1]]
+    everyone = parts["train"] + parts["valid"] + parts["test"]
+    assert sorted(everyone) == speakers
+    assert len(parts["train"]) == 8 and len(parts["valid"]) == 1
+
+
+def test_iemocap_validates_on_the_other_speaker_of_the_session():
+    for fold, test in enumerate(IEMOCAP, start=1):
+        (valid,) = fold_speakers(IEMOCAP, fold, "session_partner")["valid"]
+        assert valid[:5] == test[:5] and valid != test
+
+
+def test_emodb_validates_on_the_next_speaker():
+    assert fold_speakers(EMODB, 3, "next")["valid"] == ["10"]
+    assert fold_speakers(EMODB, 10, "next")["valid"] == ["03"]
+
+
+@pytest.mark.parametrize("fold", [0, 11, -1, "x", 1.5, True])
+def test_a_fold_outside_the_speakers_is_refused(fold):
+    with pytest.raises(InputError, match=f"fold is {fold}.*from 1 to 10"):
+        fold_speakers(IEMOCAP, fold, "next")
+
+
+def test_an_unknown_rule_is_refused():
+    with pytest.raises(InputError, match="'random' for validates_on"):
+        fold_speakers(IEMOCAP, 1, "random")
+
+
+def test_a_session_partner_needs_two_speakers_a_session():
+    with pytest.raises(InputError, match="3 speakers.*even number"):
+        fold_speakers(["a", "b", "c"], 3, "session_partner")
+
+
+def test_a_folds_parts_are_written_from_the_speakers(manifests, tmp_path):
+    write_fold(manifests, 2, "next", EMOTIONS, tmp_path / "run")
+    parts = {
+        part: read_manifest(tmp_path / "run" / f"{part}.csv")
+        for part in ("train", "valid", "test")
+    }
+    assert set(parts["test"]["spk_id"]) == {"08"}
+    assert set(parts["valid"]["spk_id"]) == {"09"}
+    assert len(parts["train"]) == 32
+    identifiers = np.concatenate([part["ID"] for part in parts.values()])
+    assert len(set(identifiers)) == 40
+
+
+def damage(manifests, **changes):
+    path = manifests / "03.csv"
+    table = pandas.read_csv(path, dtype={"spk_id": str})
+    for column, value in changes.items():
+        if value is None:
+            table = table.drop(columns=column)
+        else:
+            table[column] = value
+    table.to_csv(path, index=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"emo": None}, "03.csv: has no column emo"),
+        ({"level_g712": None}, "has no column level_g712"),
+        ({"emo": "joy"}, "03.csv: utterance 03_ang has the unknown emotion 'joy'"),
+        ({"duration": 0.0}, "utterance 03_ang has the duration 0.0"),
+        ({"duration": "nan"}, "utterance 03_ang has the duration nan"),
+        ({"ID": "same"}, "ID same stands there twice"),
+    ],
+)
+def test_a_damaged_manifest_is_named_with_row_and_key(
+    manifests, tmp_path, changes, message
+):
+    damage(manifests, **changes)
+    with pytest.raises(InputError, match=message) as caught:
+        write_fold(manifests, 1, "next", EMOTIONS, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_speaker_does_not_shift_the_partners(manifests, tmp_path):
+    for number, path in enumerate(sorted(manifests.glob("*.csv"))):
+        table = pandas.read_csv(path, dtype={"spk_id": str})
+        table["session"] = f"Session{number // 2 + 1}"
+        table.to_csv(path, index=False)
+    write_fold(manifests, 3, "session_partner", EMOTIONS, tmp_path / "whole")
+    (manifests / "03.csv").unlink()
+    (manifests / "16.csv").unlink()
+    with pytest.raises(InputError, match="09 and 10 do not share a session|08"):
+        write_fold(manifests, 1, "session_partner", EMOTIONS, tmp_path / "run")
+
+
+def test_an_empty_manifest_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match="holds no manifest.*--skip_prep"):
+        write_fold(tmp_path, 1, "next", EMOTIONS, tmp_path / "run")
+
+
+def test_a_manifest_that_is_no_csv_is_named(manifests, tmp_path):
+    (manifests / "03.csv").write_bytes(b"\xff\xfe\x00junk")
+    with pytest.raises(InputError, match="03.csv: cannot be read as a manif"):
+        write_fold(manifests, 1, "next", EMOTIONS, tmp_path / "run")
