@@ -61,7 +61,7 @@ def active_speech_level(signal, sample_rate=16000):
     >>> round(10 * np.log10(np.mean(padded**2) / np.mean(tone**2)))
     -6
     """
-    samples = as_samples(signal, "signal")
+    samples = as_samples(signal, "signal").astype(np.float64)
     if not sample_rate > 0:
         raise ValueError(
             f"sample_rate is {sample_rate}, expected Hz greater than 0."
@@ -72,7 +72,7 @@ def active_speech_level(signal, sample_rate=16000):
 
 
 def as_samples(signal, name):
-    """The signal as float64, checked.
+    """The signal as it is, checked.
 
     Arguments
     ---------
@@ -89,7 +89,7 @@ def as_samples(signal, name):
     Returns
     -------
     np.ndarray
-        (time,), float64; the same array if it was that already.
+        (time,), of the same type.
     """
     samples = np.asarray(signal)
     if samples.dtype.kind != "f":
@@ -108,7 +108,7 @@ def as_samples(signal, name):
             f"The {name} is {samples[first]} at sample {first}, expected "
             "finite floats in [-1, 1]. Restore the recording."
         )
-    return samples.astype(np.float64, copy=False)
+    return samples
 
 
 def _envelope(samples, sample_rate):

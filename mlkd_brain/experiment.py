@@ -7,11 +7,13 @@ Authors
 import json
 import pathlib
 import platform
+import re
 
 import speechbrain as sb
 import torch
 import transformers
-from hyperpyyaml import load_hyperpyyaml
+from hyperpyyaml import load_hyperpyyaml, resolve_references
+from ruamel.yaml import YAML
 from speechbrain.dataio.encoder import CategoricalEncoder
 from speechbrain.utils.distributed import run_on_main
 
@@ -56,9 +58,12 @@ def load_hparams(argv):
             "python train_teacher.py hparams/teacher.yaml"
         ) from None
     except KeyError as error:
+        unknown = re.search(r"Override '(\w+)' not found", str(error))
+        if unknown is None:
+            raise
         raise InputError(
-            f"{hparams_file} has no key {error}; its top-level keys can be given "
-            "as --key value."
+            f"{hparams_file} has no key '{unknown[1]}'; the keys at its top "
+            "level can be given as --key value."
         ) from None
     return hparams_file, hparams, run_opts, overrides
 
@@ -85,6 +90,55 @@ def prepare_fold(hparams, prepare):
         write_fold,
         kwargs={key: hparams[key] for key in (*fold, "output_folder")},
     )
+
+
+#: Keys that may change between the parts of one run.
+CHANGEABLE = {"number_of_epochs", "num_workers", "skip_prep", "save_mixtures"}
+
+
+def refuse_other_settings(hparams_file, overrides, output_folder):
+    """Refuse to go on in the folder of a run that was started otherwise.
+
+    Folders may move and epochs may be added; anything else would be silently
+    ignored, or mixed with what was learned before.
+
+    Arguments
+    ---------
+    hparams_file : str
+        The yaml.
+    overrides : str
+        Options that replace its keys.
+    output_folder : str or pathlib.Path
+        Of the run.
+
+    Raises
+    ------
+    InputError
+        If the run there has another value for a key.
+    """
+    before = pathlib.Path(output_folder) / "hyperparams.yaml"
+    if not before.is_file():
+        return
+    with open(hparams_file, encoding="utf-8") as yaml:
+        now = _plain_values(resolve_references(yaml, overrides))
+    then = _plain_values(before.read_text(encoding="utf-8"))
+    for key in sorted(then.keys() & now.keys() - CHANGEABLE):
+        if then[key] != now[key] and not key.endswith("_folder"):
+            raise InputError(
+                f"{output_folder} was trained with {key} {then[key]}, not "
+                f"{now[key]}. Give this run a name of its own with --system, or "
+                "delete that folder."
+            )
+
+
+def _plain_values(text):
+    """Top-level keys of a yaml whose values are not objects, unexecuted."""
+    values = YAML(typ="rt").load(text)
+    return {
+        key: value
+        for key, value in values.items()
+        if value is None or isinstance(value, (bool, int, float, str, list))
+    }
 
 
 def make_label_encoder(emotions, save_folder):

@@ -80,7 +80,7 @@ def measurement_filter(signal, weighting="none", sample_rate=SAMPLE_RATE):
         raise ValueError(
             f"Bad weighting '{weighting}', expected one of {list(WEIGHTINGS)}."
         )
-    samples = as_samples(signal, "signal")
+    samples = as_samples(signal, "signal").astype(np.float64)
     if weighting == "none":
         return samples, sample_rate
     if sample_rate != SAMPLE_RATE:

@@ -178,9 +178,7 @@ class NoiseBank:
         energy += sums[start + rest] - sums[start]
         return float(10 * np.log10(energy / wanted + 1e-20))
 
-    def mix(
-        self, speech, speech_level, draw, part, weighting, name="speech"
-    ):
+    def mix(self, speech, speech_level, draw, part, weighting, name="speech"):
         """The utterance with noise, as FANT adds it.
 
         A silent utterance has no SNR: it comes back unchanged, with a warning.

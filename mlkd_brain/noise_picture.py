@@ -129,10 +129,11 @@ def draw_mix(speech, noise, snr_db, weighting, title):
         f"(weighting {weighting}: {BANDS[weighting]})"
     )
     overload = f", divided by its peak {peak:.2f}" if peak > 1 else ""
+    # levels after the measurement filter, which the panels do not show
+    added_db = noise_db + gain_db
     rows = {
-        # after the measurement filter, which the panels do not show
-        f"clean speech: active level {speech_db:.2f} dBov ({weighting})": speech,
-        f"noise as added: level {noise_db + gain_db:.2f} dBov ({weighting})": scaled,
+        f"clean speech: {speech_db:.2f} dBov active ({weighting})": speech,
+        f"noise as added: {added_db:.2f} dBov ({weighting})": scaled,
         f"mix: SNR {snr_db:.2f} dB{overload}": mixed,
     }
     if not gain:
@@ -145,8 +146,9 @@ def _figure(rows, title):
     figure.suptitle(title, fontsize=11)
     panels = figure.subplots(len(rows), 2, sharex=True)
     spectra = [_spectrogram(samples) for samples in rows.values()]
-    height = 1.05 * max(np.max(np.abs(samples)) for samples in rows.values())
-    loudest = spectra[-1].max()
+    loudest = max(np.max(np.abs(samples)) for samples in rows.values())
+    height = 1.05 * loudest or 1.0  # silence still needs an axis
+    brightest = spectra[-1].max()
     for (left, right), (name, samples), spectrum in zip(
         panels, rows.items(), spectra
     ):
@@ -160,8 +162,8 @@ def _figure(rows, title):
             aspect="auto",
             origin="lower",
             cmap="magma",
-            vmin=loudest - RANGE_DB,
-            vmax=loudest,
+            vmin=brightest - RANGE_DB,
+            vmax=brightest,
         )
         right.set(title=name.split(":")[0], ylabel="frequency [kHz]")
     for panel in panels[-1]:

@@ -1,8 +1,8 @@
 """Signals made of formulas, with the levels that FANT found in them.
 
 FANT itself (option ``-u``: 16 kHz) measured the rows of portable.json, from
-these signals as int16. Each row is one run; ``gain_db`` belongs to SNR 10 dB and
-the noise segment that begins at ``start``.
+these signals as int16. Each row is one run; ``gain_db`` belongs to SNR 10 dB
+and the noise segment that begins at ``start``.
 
 Authors
  * The MLKD team 2026

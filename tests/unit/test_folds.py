@@ -8,7 +8,9 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.folds import fold_speakers, write_fold
 from mlkd_brain.manifests import COLUMNS, read_manifest
 
-IEMOCAP = [f"Ses0{session}{letter}" for session in range(1, 6) for letter in "FM"]
+IEMOCAP = [
+    f"Ses0{session}{letter}" for session in range(1, 6) for letter in "FM"
+]
 EMODB = ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]
 EMOTIONS = ["ang", "hap", "neu", "sad"]
 
@@ -103,7 +105,10 @@ def damage(manifests, **changes):
     [
         ({"emo": None}, "03.csv: has no column emo"),
         ({"level_g712": None}, "has no column level_g712"),
-        ({"emo": "joy"}, "03.csv: utterance 03_ang has the unknown emotion 'joy'"),
+        (
+            {"emo": "joy"},
+            "03.csv: utterance 03_ang has the unknown emotion 'joy'",
+        ),
         ({"duration": 0.0}, "utterance 03_ang has the duration 0.0"),
         ({"duration": "nan"}, "utterance 03_ang has the duration nan"),
         ({"ID": "same"}, "ID same stands there twice"),

@@ -100,7 +100,10 @@ def test_one_sorted_csv_for_each_speaker(release, tmp_path):
         "Ses05M.csv",
     ]
     table = pandas.read_csv(folder / "Ses01M.csv")
-    assert table["ID"].tolist() == ["Ses01F_impro01_M000", "Ses01F_impro01_M001"]
+    assert table["ID"].tolist() == [
+        "Ses01F_impro01_M000",
+        "Ses01F_impro01_M001",
+    ]
     assert table["wav"].str.startswith("$data_root/Session1/").all()
     assert table["duration"].tolist() == [0.5, 0.5]
     assert table["level_none"].between(-26, -24).all()  # uniform, 0.1

@@ -91,8 +91,10 @@ def test_the_level_by_running_sums_is_the_level_of_the_filtered_segment(
     bank, name, part, position, length, weighting
 ):
     whole = bank.segment(name, "train", 0.0, bank.range(name, "train")[1])
-    rest = [bank.segment(name, p, 0.0, np.diff(bank.range(name, p))[0])
-            for p in ("valid", "test")]
+    rest = [
+        bank.segment(name, p, 0.0, np.diff(bank.range(name, p))[0])
+        for p in ("valid", "test")
+    ]
     recording = np.concatenate([whole, *rest])
     filtered, rate = measurement_filter(recording, weighting)
     factor = 16000 // rate
@@ -215,7 +217,9 @@ def test_a_held_out_noise_is_never_drawn(bank):
 
 
 def test_evaluation_draws_are_the_same_for_every_system():
-    assert evaluation_draw("u1", "volvo", 0) == evaluation_draw("u1", "volvo", 0)
+    assert evaluation_draw("u1", "volvo", 0) == evaluation_draw(
+        "u1", "volvo", 0
+    )
     assert (
         evaluation_draw("u1", "volvo", 0).position
         != evaluation_draw("u1", "babble", 0).position
@@ -313,9 +317,13 @@ def test_an_empty_folder_is_named(tmp_path):
         NoiseBank(tmp_path, tmp_path / "c", shares=SHARES).prepare()
 
 
-def test_a_missing_type_is_named_beside_those_that_are_there(noise_folder, tmp_path):
+def test_a_missing_type_is_named_beside_those_that_are_there(
+    noise_folder, tmp_path
+):
     bank = NoiseBank(noise_folder, tmp_path, ["hum", "f16"], SHARES)
-    with pytest.raises(InputError, match="no recording of f16; it holds babble"):
+    with pytest.raises(
+        InputError, match="no recording of f16; it holds babble"
+    ):
         bank.prepare()
 
 

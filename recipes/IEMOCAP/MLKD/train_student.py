@@ -23,6 +23,7 @@ from mlkd_brain.experiment import (
     load_hparams,
     make_label_encoder,
     prepare_fold,
+    refuse_other_settings,
     write_protocol,
 )
 from mlkd_brain.pipelines import batches_of_like_length, dataio_prep
@@ -40,6 +41,7 @@ def main(argv):
         noise.settle()
     teacher = start_student(hparams)
 
+    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
     sb.create_experiment_directory(
         experiment_directory=hparams["output_folder"],
         hyperparams_to_save=hparams_file,

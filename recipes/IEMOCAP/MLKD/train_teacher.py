@@ -20,6 +20,7 @@ from mlkd_brain.experiment import (
     load_hparams,
     make_label_encoder,
     prepare_fold,
+    refuse_other_settings,
     write_protocol,
 )
 from mlkd_brain.pipelines import batches_of_like_length, dataio_prep
@@ -30,6 +31,7 @@ def main(argv):
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     ddp_init_group(run_opts)
     prepare_fold(hparams, prepare_iemocap)
+    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
     sb.create_experiment_directory(
         experiment_directory=hparams["output_folder"],
         hyperparams_to_save=hparams_file,

@@ -1,0 +1,332 @@
+"""The recipe's scripts, run as a user runs them, on the embedded corpus."""
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from unittest import mock
+
+import numpy as np
+import pandas
+import pytest
+import soundfile
+
+from conftest import RECIPE
+from mlkd_brain.errors import one_line
+from mlkd_brain.evaluation import noise_grid
+from mlkd_brain.report import report
+
+pytest.importorskip("parselmouth", reason="the embedded corpus needs Praat")
+
+EMOTIONS = ["ang", "hap", "neu", "sad"]
+HEADER = "system,seed,fold,ID,spk_id,noise,snr_db,emo,predicted," + ",".join(
+    f"p_{emotion}" for emotion in EMOTIONS
+)
+NOISES = [f"synthetic_{n}" for n in ("babble", "factory1", "volvo")]
+TEST_UTTERANCES = 8
+SNRS = 5
+
+
+class Workplace:
+    """A corpus, an encoder and a results folder, and how to run a script."""
+
+    def __init__(self, folder, encoder):
+        self.folder, self.results = folder, folder / "results"
+        self.environment = {
+            "IEMOCAP_ROOT": str(folder / "corpus" / "IEMOCAP"),
+            "NOISEX92_ROOT": str(folder / "corpus" / "noise"),
+            "OMP_NUM_THREADS": "1",
+        }
+        self.options = {
+            "wav2vec2_hub": encoder,
+            "results_folder": self.results,
+            "teacher_layers": "[2, 4]",
+            "noise_types": "[" + ", ".join(NOISES) + "]",
+            "number_of_epochs": 2,
+            "allow_partial": True,
+            "num_workers": 0,
+            "lr": 0.001,
+        }
+
+    def words(self, yaml, options):
+        options = {**self.options, **options}
+        if yaml == "teacher":
+            options.pop("teacher_layers")
+        pairs = [(f"--{key}", str(value)) for key, value in options.items()]
+        return [f"hparams/{yaml}.yaml", *(word for p in pairs for word in p)]
+
+    def run(self, script, yaml, /, **options):
+        done = subprocess.run(
+            [sys.executable, script, *self.words(yaml, options)],
+            cwd=RECIPE,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done
+
+    def refused(self, script, yaml, /, **options):
+        """What a script says of bad input; in this process, for speed."""
+        main = importlib.import_module(script.removesuffix(".py")).main
+        said = io.StringIO()
+        with (
+            contextlib.chdir(RECIPE),
+            mock.patch.dict(os.environ, self.environment),
+            contextlib.redirect_stderr(said),
+            pytest.raises(SystemExit) as stopped,
+            one_line(),
+        ):
+            main(self.words(yaml, options))
+        assert stopped.value.code == 2
+        return said.getvalue()[said.getvalue().index("error: ") :]
+
+    def of(self, system, fold=1):
+        return self.results / system / "1986" / f"fold_{fold}"
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory, tiny_wav2vec2):
+    from synthesise_corpus import synthesise
+
+    folder = tmp_path_factory.mktemp("workplace")
+    synthesise(
+        folder / "corpus",
+        utterances=TEST_UTTERANCES,
+        speakers=4,
+        seed=3,
+        noise_seconds=6,
+    )
+    return Workplace(folder, tiny_wav2vec2)
+
+
+@pytest.fixture(scope="module")
+def trained(workplace):
+    """The three systems of fold 1, trained and evaluated."""
+    outputs = {}
+    for system in ("teacher", "student_unsupervised", "student"):
+        script = (
+            "train_teacher.py" if system == "teacher" else "train_student.py"
+        )
+        workplace.run(script, system)
+        outputs[system] = workplace.run("evaluate.py", system).stdout
+    return outputs
+
+
+SYSTEMS = ["teacher", "student_unsupervised", "student"]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_run_leaves_its_files(workplace, trained, system):
+    folder = workplace.of(system)
+    left = {path.name for path in folder.iterdir()}
+    assert left >= {
+        "train_log.txt",
+        "log.txt",
+        "env.log",
+        "hyperparams.yaml",
+        "save",
+        "protocol.json",
+        "predictions.csv",
+        "noise_grid.csv",
+    }
+    assert (folder / "save" / "label_encoder.txt").is_file()
+    log = (folder / "train_log.txt").read_text().splitlines()
+    assert len(log) == 2 and "time left" in log[0]
+    terms = ["ce", "kl", "mse"] if system == "student" else ["ce"]
+    assert all(f"train {term}: " in log[0] for term in terms)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_utterance_is_scored_once_in_every_condition(
+    workplace, trained, system
+):
+    path = workplace.of(system) / "predictions.csv"
+    assert path.read_text().splitlines()[0] == HEADER
+    table = pandas.read_csv(path)
+    conditions = 1 + len(NOISES) * SNRS
+    assert len(table) == TEST_UTTERANCES * conditions
+    assert not table.duplicated(["ID", "noise", "snr_db"]).any()
+    assert set(table["spk_id"]) == {"Ses01F"} and set(table["fold"]) == {1}
+    assert (table["noise"] == "clean").sum() == TEST_UTTERANCES
+    assert table["snr_db"].isna().equals(table["noise"] == "clean")
+    probabilities = table[[f"p_{emotion}" for emotion in EMOTIONS]]
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    chosen = probabilities.idxmax(axis=1).str.removeprefix("p_")
+    assert chosen.equals(table["predicted"])
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_noise_grid_follows_from_the_predictions(
+    workplace, trained, system
+):
+    folder = workplace.of(system)
+    written = pandas.read_csv(folder / "noise_grid.csv")
+    computed = noise_grid(pandas.read_csv(folder / "predictions.csv"))
+    pandas.testing.assert_frame_equal(written, computed)
+    assert list(written) == ["noise", "snr_db", "utterances", "ua", "wa"]
+
+
+def test_evaluation_prints_the_protocol_and_the_table(trained):
+    said = trained["student"]
+    assert f"leave-one-speaker-out, {TEST_UTTERANCES} utterances" in said
+    assert "UA" in said and "WA" in said
+    assert "| UA % | 0 dB | 5 dB | 10 dB | 15 dB | 20 dB | mean |" in said
+    assert all(f"| {noise} |" in said for noise in NOISES)
+
+
+def test_the_report_puts_the_three_systems_side_by_side(workplace, trained):
+    text = report(workplace.results)
+    for system in SYSTEMS:
+        assert f"\n| {system} |" in text
+    assert "1 of 10 folds (1)" in text and "g712" in text
+
+
+def test_two_systems_hear_the_same_mixtures(workplace, trained, tmp_path):
+    for system in ("teacher", "student"):
+        workplace.run("evaluate.py", system, save_mixtures=tmp_path / system)
+    names = sorted(path.name for path in (tmp_path / "teacher").iterdir())
+    assert len(names) == TEST_UTTERANCES * len(NOISES) * SNRS
+    for name in names:
+        ours, theirs = (
+            (tmp_path / system / name).read_bytes()
+            for system in ("teacher", "student")
+        )
+        assert ours == theirs
+    assert soundfile.info(tmp_path / "student" / names[0]).subtype == "PCM_16"
+
+
+def test_another_folder_of_noises_goes_beside_and_is_marked_unseen(
+    workplace, trained, tmp_path
+):
+    before = (workplace.of("student") / "predictions.csv").read_bytes()
+    other = tmp_path / "kitchen"
+    other.mkdir()
+    hiss = np.random.default_rng(0).uniform(-0.1, 0.1, 48000)
+    soundfile.write(other / "kettle.wav", hiss, 16000)
+    said = workplace.run(
+        "evaluate.py", "student", noise_folder=other, snrs_db="[-5, 5]"
+    ).stdout
+    assert "| kettle (unseen) |" in said and "-5 dB" in said
+    grid = pandas.read_csv(
+        workplace.of("student") / "noise_kitchen" / "noise_grid.csv"
+    )
+    assert grid["snr_db"].dropna().tolist() == [-5, 5]
+    assert (workplace.of("student") / "predictions.csv").read_bytes() == before
+
+
+def test_a_held_out_noise_is_marked_unseen(workplace, trained, tmp_path):
+    options = {
+        "held_out_noise": "synthetic_volvo",
+        "system": "student_held_out",
+        "number_of_epochs": 1,
+    }
+    workplace.run("train_student.py", "student", **options)
+    said = workplace.run("evaluate.py", "student", **options).stdout
+    assert "| synthetic_volvo (unseen) |" in said
+    assert "| synthetic_babble |" in said
+    card = json.loads(
+        (workplace.of("student_held_out") / "protocol.json").read_text()
+    )
+    assert set(card["noise_heard"]) == {
+        "synthetic_babble",
+        "synthetic_factory1",
+    }
+    shutil.rmtree(workplace.results / "student_held_out")
+
+
+def test_a_second_fold_tests_another_speaker_in_another_folder(
+    workplace, trained
+):
+    first = (workplace.of("teacher") / "train_log.txt").read_bytes()
+    workplace.run("train_teacher.py", "teacher", fold=2, number_of_epochs=1)
+    tested = pandas.read_csv(workplace.of("teacher", 2) / "test.csv")
+    assert set(tested["spk_id"]) == {"Ses01M"}
+    assert (workplace.of("teacher") / "train_log.txt").read_bytes() == first
+
+
+def test_the_same_seed_gives_the_same_log(workplace, trained, tmp_path):
+    again = tmp_path / "results"
+    workplace.run("train_teacher.py", "teacher", results_folder=again)
+    logs = [
+        [
+            line.partition(" - ")[2]  # the time left differs
+            for line in (folder / "train_log.txt").read_text().splitlines()
+        ]
+        for folder in (
+            workplace.of("teacher"),
+            again / "teacher" / "1986" / "fold_1",
+        )
+    ]
+    assert logs[0] == logs[1] and len(logs[0]) == 2
+
+
+# -------------------------------------------------------------- bad input
+
+
+def test_a_student_without_a_teacher_is_told_how_to_make_it(workplace, trained):
+    said = workplace.refused("train_student.py", "student", fold=3)
+    assert "python train_teacher.py hparams/teacher.yaml --fold 3" in said
+    assert "teacher/1986/fold_3" in said
+
+
+def test_a_teacher_that_heard_the_test_speaker_is_refused(workplace, trained):
+    shutil.copytree(workplace.of("teacher", 1), workplace.of("teacher", 4))
+    said = workplace.refused("train_student.py", "student", fold=4)
+    shutil.rmtree(workplace.of("teacher", 4))
+    assert "has heard Ses02M, the student's test speaker" in said
+    assert "fold_4/train.csv" in said
+    assert not list((workplace.of("student", 4) / "save").iterdir())
+
+
+def test_a_teacher_with_another_encoder_is_refused(
+    workplace, trained, encoders
+):
+    said = workplace.refused(
+        "train_student.py",
+        "student",
+        wav2vec2_hub=encoders("wav2vec2_layer_norm"),
+        system="other",
+    )
+    assert "another encoder" in said and "--wav2vec2_hub" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fold": 11}, "fold is 11; with 4 speakers folds go from 1 to 4"),
+        ({"foldd": 3}, "hparams/teacher.yaml has no key 'foldd'"),
+        ({"data_folder": "/none"}, "data_folder '/none' is not a folder"),
+        ({"allow_partial": False}, "not the counts of IEMOCAP"),
+        ({"emotions": "[ang, hap]"}, "unknown emotion"),
+        ({"wav2vec2_hub": "/none"}, "wav2vec2_hub '/none' cannot be loaded"),
+    ],
+)
+def test_a_wrong_option_gets_one_line(workplace, options, message):
+    assert message in workplace.refused(
+        "train_teacher.py", "teacher", **options
+    )
+
+
+def test_other_settings_do_not_go_on_in_the_folder_of_a_run(workplace, trained):
+    said = workplace.refused(
+        "train_student.py", "student", held_out_noise="synthetic_volvo"
+    )
+    assert "student/1986/fold_1 was trained with held_out_noise None" in said
+    assert "--system" in said
+
+
+def test_an_untrained_system_cannot_be_evaluated(workplace, trained):
+    said = workplace.refused("evaluate.py", "student", fold=2)
+    assert (
+        "holds no trained model; make it with `python train_student.py" in said
+    )
+
+
+def test_a_missing_yaml_is_named(workplace):
+    said = workplace.refused("train_teacher.py", "nonsense")
+    assert "nonsense.yaml: no such file" in said
