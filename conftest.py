@@ -67,11 +67,11 @@ def pytest_collection_modifyitems():
             vars(module).setdefault("__file__", None)
 
 
-def save_encoder(kind, folder):
+def save_encoder(kind, folder, **changes):
     """Save a randomly initialised encoder as an ordinary local HF folder."""
     config, model, options = FAMILY[kind]
     torch.manual_seed(0)
-    model(config(**TINY, **options)).save_pretrained(folder)
+    model(config(**{**TINY, **options, **changes})).save_pretrained(folder)
     Wav2Vec2FeatureExtractor(
         do_normalize=True, return_attention_mask=False
     ).save_pretrained(folder)
@@ -95,6 +95,13 @@ def encoders(tmp_path_factory):
 def tiny_wav2vec2(encoders):
     """Folder of a wav2vec 2.0 with 4 blocks of width 32."""
     return encoders("wav2vec2")
+
+
+@pytest.fixture(scope="session")
+def twelve_blocks(tmp_path_factory):
+    """Folder of a wav2vec 2.0 as deep as the base model, of width 32."""
+    folder = tmp_path_factory.mktemp("twelve_blocks")
+    return save_encoder("wav2vec2", folder, num_hidden_layers=12)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pandas
 import pytest
 import soundfile
 
-from conftest import RECIPE
+from conftest import RECIPE, save_encoder
 from mlkd_brain.errors import one_line
 from mlkd_brain.evaluation import noise_grid
 from mlkd_brain.report import report
@@ -37,6 +37,7 @@ class Workplace:
     def __init__(self, folder, encoder):
         self.folder, self.results = folder, folder / "results"
         self.environment = {
+            "PYTHON": sys.executable,
             "IEMOCAP_ROOT": str(folder / "corpus" / "IEMOCAP"),
             "NOISEX92_ROOT": str(folder / "corpus" / "noise"),
             "OMP_NUM_THREADS": "1",
@@ -44,7 +45,6 @@ class Workplace:
         self.options = {
             "wav2vec2_hub": encoder,
             "results_folder": self.results,
-            "teacher_layers": "[2, 4]",
             "noise_types": "[" + ", ".join(NOISES) + "]",
             "number_of_epochs": 2,
             "allow_partial": True,
@@ -53,15 +53,17 @@ class Workplace:
         }
 
     def words(self, yaml, options):
-        options = {**self.options, **options}
-        if yaml == "teacher":
-            options.pop("teacher_layers")
-        pairs = [(f"--{key}", str(value)) for key, value in options.items()]
-        return [f"hparams/{yaml}.yaml", *(word for p in pairs for word in p)]
+        """A script's command line."""
+        pairs = {**self.options, **options}.items()
+        words = [w for key, value in pairs for w in (f"--{key}", str(value))]
+        return [f"hparams/{yaml}.yaml", *words]
 
     def run(self, script, yaml, /, **options):
+        return self.call(sys.executable, script, *self.words(yaml, options))
+
+    def call(self, *command):
         done = subprocess.run(
-            [sys.executable, script, *self.words(yaml, options)],
+            command,
             cwd=RECIPE,
             env={**os.environ, **self.environment},
             capture_output=True,
@@ -74,14 +76,12 @@ class Workplace:
         """What a script says of bad input; in this process, for speed."""
         main = importlib.import_module(script.removesuffix(".py")).main
         said = io.StringIO()
-        with (
-            contextlib.chdir(RECIPE),
-            mock.patch.dict(os.environ, self.environment),
-            contextlib.redirect_stderr(said),
-            pytest.raises(SystemExit) as stopped,
-            one_line(),
-        ):
-            main(self.words(yaml, options))
+        here, there = contextlib.chdir(RECIPE), self.environment
+        speaking = contextlib.redirect_stderr(said)
+        stopping = pytest.raises(SystemExit)
+        with here, mock.patch.dict(os.environ, there), speaking:
+            with stopping as stopped, one_line():
+                main(self.words(yaml, options))
         assert stopped.value.code == 2
         return said.getvalue()[said.getvalue().index("error: ") :]
 
@@ -90,7 +90,7 @@ class Workplace:
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory, tiny_wav2vec2):
+def workplace(tmp_path_factory, twelve_blocks):
     from synthesise_corpus import synthesise
 
     folder = tmp_path_factory.mktemp("workplace")
@@ -101,20 +101,14 @@ def workplace(tmp_path_factory, tiny_wav2vec2):
         seed=3,
         noise_seconds=6,
     )
-    return Workplace(folder, tiny_wav2vec2)
+    return Workplace(folder, twelve_blocks)
 
 
 @pytest.fixture(scope="module")
 def trained(workplace):
-    """The three systems of fold 1, trained and evaluated."""
-    outputs = {}
-    for system in ("teacher", "student_unsupervised", "student"):
-        script = (
-            "train_teacher.py" if system == "teacher" else "train_student.py"
-        )
-        workplace.run(script, system)
-        outputs[system] = workplace.run("evaluate.py", system).stdout
-    return outputs
+    """The three systems of fold 1, trained and evaluated; what was printed."""
+    options = workplace.words("any", {})[1:]
+    return workplace.call("bash", "../../run_folds.sh", "1", *options).stdout
 
 
 SYSTEMS = ["teacher", "student_unsupervised", "student"]
@@ -172,7 +166,7 @@ def test_the_noise_grid_follows_from_the_predictions(
 
 
 def test_evaluation_prints_the_protocol_and_the_table(trained):
-    said = trained["student"]
+    said = trained
     assert f"leave-one-speaker-out, {TEST_UTTERANCES} utterances" in said
     assert "UA" in said and "WA" in said
     assert "| UA % | 0 dB | 5 dB | 10 dB | 15 dB | 20 dB | mean |" in said
@@ -284,13 +278,12 @@ def test_a_teacher_that_heard_the_test_speaker_is_refused(workplace, trained):
 
 
 def test_a_teacher_with_another_encoder_is_refused(
-    workplace, trained, encoders
+    workplace, trained, tmp_path
 ):
+    narrow = {"num_hidden_layers": 12, "intermediate_size": 48}
+    other = save_encoder("wav2vec2", tmp_path, **narrow)
     said = workplace.refused(
-        "train_student.py",
-        "student",
-        wav2vec2_hub=encoders("wav2vec2_layer_norm"),
-        system="other",
+        "train_student.py", "student", wav2vec2_hub=other, system="other"
     )
     assert "another encoder" in said and "--wav2vec2_hub" in said
 

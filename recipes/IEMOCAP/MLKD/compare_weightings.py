@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""How much more noise each weighting adds than no weighting, in dB.
+
+For real speech and noise recordings, over the test part of each noise:
+> python compare_weightings.py SPEECH_FOLDER NOISE_FOLDER
+
+Authors
+ * The MLKD team 2026
+"""
+
+import argparse
+import pathlib
+import tempfile
+
+import numpy as np
+from tqdm import tqdm
+
+from mlkd_brain.audio import read_mono
+from mlkd_brain.draws import evaluation_draw
+from mlkd_brain.errors import InputError, one_line
+from mlkd_brain.noise import WEIGHTINGS, gain_from_levels, speech_level
+from mlkd_brain.noise_bank import NoiseBank
+from mlkd_brain.report import markdown_table, write_into
+
+SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}
+
+
+def gains_db(paths, bank):
+    """Gain of every noise for every utterance and weighting.
+
+    Arguments
+    ---------
+    paths : list of pathlib.Path
+        Utterances.
+    bank : NoiseBank
+        Prepared.
+
+    Returns
+    -------
+    np.ndarray
+        dB at an SNR of 0 dB, (utterances, noises, weightings).
+    """
+    gains = np.zeros((len(paths), len(bank.types), len(WEIGHTINGS)))
+    for i, path in enumerate(tqdm(paths, unit="utt")):
+        speech = read_mono(path).numpy()
+        levels = [speech_level(speech, weighting) for weighting in WEIGHTINGS]
+        for j, noise in enumerate(bank.types):
+            position = evaluation_draw(path.stem, noise, 0).position
+            place = (noise, "test", position, len(speech))
+            for k, weighting in enumerate(WEIGHTINGS):
+                level = bank.level(*place, weighting)
+                gain = gain_from_levels(levels[k], level, 0)
+                gains[i, j, k] = 20 * np.log10(gain)
+    return gains
+
+
+def table(gains, noises):
+    """Mean, least and most of the differences, as Markdown."""
+    differences = gains[..., 1:] - gains[..., :1]
+    rows = [
+        [
+            noise,
+            *(
+                f"{d.mean():+.2f} [{d.min():+.2f} {d.max():+.2f}]"
+                for d in differences[:, j].T
+            ),
+        ]
+        for j, noise in enumerate(noises)
+    ]
+    return markdown_table(["noise", *WEIGHTINGS[1:]], rows)
+
+
+def main():
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("speech_folder", type=pathlib.Path)
+    parser.add_argument("noise_folder", type=pathlib.Path)
+    parser.add_argument("--into", help="Markdown file to write the table into")
+    options = parser.parse_args()
+    paths = sorted(options.speech_folder.glob("*.wav"))
+    if not paths:
+        raise InputError(f"{options.speech_folder}: holds no wav file.")
+    with tempfile.TemporaryDirectory() as cache:
+        bank = NoiseBank(options.noise_folder, cache, shares=SHARES)
+        bank.prepare()
+        text = table(gains_db(paths, bank), bank.types)
+    print(f"{len(paths)} utterances; dB more noise than with weighting none")
+    print(text)
+    if options.into:
+        write_into(options.into, "weightings", text)
+
+
+if __name__ == "__main__":
+    with one_line():
+        main()
