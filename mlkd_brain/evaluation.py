@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
 from mlkd_brain.draws import evaluation_draw
-from mlkd_brain.experiment import read_protocol
+from mlkd_brain.experiment import copy_protocol, read_protocol
 from mlkd_brain.files import write_csv
 from mlkd_brain.manifests import read_manifest
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
@@ -198,8 +198,9 @@ def noise_grid(predictions):
 def evaluate_run(hparams, device="cpu"):
     """Score a trained run and leave predictions.csv and noise_grid.csv.
 
-    With another ``noise_folder`` than the run's own, every recording in it is
-    heard and the two files go to ``noise_<its name>`` below the run's folder.
+    With another ``noise_folder``, ``weighting`` or ``snrs_db`` than the run was
+    trained with, the two files go to a folder of their own below the run's, and
+    of another noise folder every recording is heard.
 
     Arguments
     ---------
@@ -216,17 +217,16 @@ def evaluate_run(hparams, device="cpu"):
     Returns
     -------
     pathlib.Path
-        Where the two files are.
+        Where the two files are, beside a protocol.json.
     """
     run = pathlib.Path(hparams["output_folder"])
     remedy = training_command(hparams["system"], hparams)
     recover_best(hparams["model"], hparams["save_folder"], remedy)
     manifest = read_manifest(run / "test.csv", hparams["emotions"])
-    bank, folder = hparams["noise_bank"], run
-    if read_protocol(run)["noise_folder"] != str(hparams["noise_folder"]):
+    changes = _changes(hparams, read_protocol(run))
+    bank = hparams["noise_bank"]
+    if "noise_folder" in changes:
         bank.noise_types = None
-        folder = run / f"noise_{pathlib.Path(hparams['noise_folder']).name}"
-        folder.mkdir(exist_ok=True)
     bank.prepare()
     grid = hparams["noise_grid"](bank)
     predictions = grid.predict(
@@ -234,6 +234,30 @@ def evaluate_run(hparams, device="cpu"):
     )
     for place, key in enumerate(("system", "seed", "fold")):
         predictions.insert(place, key, hparams[key])
+    folder = run / _name(changes)
+    if changes:
+        folder.mkdir(exist_ok=True)
+        copy_protocol(run, folder, changes)
     write_csv(predictions, folder / PREDICTIONS)
     write_csv(noise_grid(predictions), folder / "noise_grid.csv")
     return folder
+
+
+def _changes(hparams, protocol):
+    """What is heard in another way than the run's protocol says."""
+    now = {
+        "noise_folder": str(hparams["noise_folder"]),
+        "weighting": hparams["weighting"],
+        "snrs_db": list(hparams["snrs_db"]),
+    }
+    return {key: now[key] for key in now if now[key] != protocol[key]}
+
+
+def _name(changes):
+    """Folder of an evaluation, e.g. noise_kitchen_weighting_none."""
+    words = {
+        "noise_folder": lambda folder: f"noise_{pathlib.Path(folder).name}",
+        "weighting": lambda weighting: f"weighting_{weighting}",
+        "snrs_db": lambda snrs: "snr_" + "_".join(str(snr) for snr in snrs),
+    }
+    return "_".join(words[key](value) for key, value in changes.items())

@@ -198,3 +198,10 @@ def write_protocol(hparams, **facts):
 def read_protocol(output_folder):
     """What ``write_protocol`` wrote."""
     return json.loads((pathlib.Path(output_folder) / PROTOCOL).read_text())
+
+
+def copy_protocol(run_folder, folder, changes):
+    """Write a run's protocol into another folder, with some facts changed."""
+    card = {**read_protocol(run_folder), **changes}
+    path = pathlib.Path(folder) / PROTOCOL
+    path.write_text(json.dumps(card, indent=2) + "\n")

@@ -14,19 +14,21 @@ import pandas
 
 from mlkd_brain.errors import InputError, one_line
 from mlkd_brain.evaluation import CLEAN, PREDICTIONS
-from mlkd_brain.experiment import PROTOCOL, read_protocol
+from mlkd_brain.experiment import read_protocol
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
 
 SYSTEMS = ("teacher", "student_unsupervised", "student")
 
 
-def read_predictions(results_folder):
+def read_predictions(results_folder, evaluation="."):
     """All predictions below a folder of runs.
 
     Arguments
     ---------
     results_folder : str or pathlib.Path
         Holds ``<system>/<seed>/fold_<k>/predictions.csv``.
+    evaluation : str
+        Folder below ``fold_<k>`` of another evaluation, e.g. "weighting_none".
 
     Raises
     ------
@@ -38,21 +40,26 @@ def read_predictions(results_folder):
     pandas.DataFrame
         predictions.csv files joined.
     """
-    paths = sorted(
-        pathlib.Path(results_folder).glob(f"*/*/fold_*/{PREDICTIONS}")
-    )
+    paths = find(results_folder, evaluation, PREDICTIONS)
     if not paths:
         raise InputError(
-            f"{results_folder}: holds no <system>/<seed>/fold_<k>/{PREDICTIONS}; "
-            "run evaluate.py first."
+            f"{results_folder}: holds no <system>/<seed>/fold_<k>/{evaluation}/"
+            f"{PREDICTIONS}; run evaluate.py first."
         )
     return pandas.concat([pandas.read_csv(path) for path in paths])
 
 
-def read_protocols(results_folder):
-    """protocol.json of every run below a folder, as a list of dict."""
-    paths = pathlib.Path(results_folder).glob(f"*/*/fold_*/{PROTOCOL}")
-    return [read_protocol(path.parent) for path in sorted(paths)]
+def read_protocols(results_folder, evaluation="."):
+    """protocol.json of every evaluation below a folder, as a list of dict."""
+    paths = find(results_folder, evaluation, PREDICTIONS)
+    return [read_protocol(path.parent) for path in paths]
+
+
+def find(results_folder, evaluation, name):
+    """A file of every run below a folder, sorted."""
+    runs = pathlib.Path(results_folder).glob("*/*/fold_*")
+    paths = [run / evaluation / name for run in sorted(runs)]
+    return [path for path in paths if path.is_file()]
 
 
 def protocol_lines(protocols):
@@ -184,21 +191,23 @@ def noises_table(predictions, unseen=()):
     )
 
 
-def report(results_folder):
+def report(results_folder, evaluation="."):
     """Tables 1 and 2 of everything below a folder, as Markdown.
 
     Arguments
     ---------
     results_folder : str or pathlib.Path
         Holds the runs.
+    evaluation : str
+        See ``read_predictions``.
 
     Returns
     -------
     str
         Markdown.
     """
-    predictions = read_predictions(results_folder)
-    protocols = read_protocols(results_folder)
+    predictions = read_predictions(results_folder, evaluation)
+    protocols = read_protocols(results_folder, evaluation)
     noises = [n for n in predictions["noise"].unique() if n != CLEAN]
     said = title(predictions)
     factory = [noise for noise in noises if "factory" in noise]
@@ -217,15 +226,13 @@ def report(results_folder):
     return "\n\n".join([*parts, protocol_lines(protocols)])
 
 
-def run_report(folder, run_folder):
+def run_report(folder):
     """Table 2 of one run, after ``evaluate.py``.
 
     Arguments
     ---------
     folder : str or pathlib.Path
-        Holds predictions.csv.
-    run_folder : str or pathlib.Path
-        Holds protocol.json.
+        Holds predictions.csv and protocol.json.
 
     Returns
     -------
@@ -234,7 +241,7 @@ def run_report(folder, run_folder):
     """
     predictions = pandas.read_csv(pathlib.Path(folder) / PREDICTIONS)
     noises = [n for n in predictions["noise"].unique() if n != CLEAN]
-    protocols = [read_protocol(run_folder)]
+    protocols = [read_protocol(folder)]
     system = protocols[0]["system"]
     unseen = unseen_noises(system, noises, protocols)
     return "\n\n".join(
@@ -315,8 +322,13 @@ def main(argv=None):
     parser.add_argument(
         "--marker", default="results", help="place in that file"
     )
+    parser.add_argument(
+        "--evaluation",
+        default=".",
+        help="folder below fold_<k>, e.g. weighting_none",
+    )
     options = parser.parse_args(argv)
-    text = report(options.results)
+    text = report(options.results, options.evaluation)
     print(text)
     if options.into:
         write_into(options.into, options.marker, text)

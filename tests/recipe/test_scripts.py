@@ -207,10 +207,22 @@ def test_another_folder_of_noises_goes_beside_and_is_marked_unseen(
     ).stdout
     assert "| kettle (unseen) |" in said and "-5 dB" in said
     grid = pandas.read_csv(
-        workplace.of("student") / "noise_kitchen" / "noise_grid.csv"
+        workplace.of("student") / "noise_kitchen_snr_-5_5" / "noise_grid.csv"
     )
     assert grid["snr_db"].dropna().tolist() == [-5, 5]
     assert (workplace.of("student") / "predictions.csv").read_bytes() == before
+
+
+def test_the_other_weighting_goes_beside_and_is_said(workplace, trained):
+    before = (workplace.of("teacher") / "predictions.csv").read_bytes()
+    said = workplace.run("evaluate.py", "teacher", weighting="none").stdout
+    assert "SNR weighting: none" in said
+    assert (workplace.of("teacher") / "predictions.csv").read_bytes() == before
+    other = workplace.of("teacher") / "weighting_none" / "predictions.csv"
+    tables = [pandas.read_csv(path) for path in (io.BytesIO(before), other)]
+    clean = [t[t["noise"] == "clean"] for t in tables]
+    pandas.testing.assert_frame_equal(*clean)
+    assert not tables[0].equals(tables[1])
 
 
 def test_a_held_out_noise_is_marked_unseen(workplace, trained, tmp_path):

@@ -23,7 +23,7 @@ def main(argv):
     """Write predictions.csv and noise_grid.csv, print the paper's tables."""
     _, hparams, run_opts, _ = load_hparams(argv)
     folder = evaluate_run(hparams, device=run_opts["device"])
-    print(run_report(folder, hparams["output_folder"]))
+    print(run_report(folder))
 
 
 if __name__ == "__main__":
