@@ -199,8 +199,12 @@ class BatchSafeGraph(torch.nn.Module):
         transformer = self.encoder.model
         if self.encoder.normalize_wav:
             wavs = normalise_waveforms(wavs, lengths)
-        frames = transformer._get_feat_extract_output_lengths(lengths)
+        frames = self._frames(lengths)
         transformer.feature_extractor.lengths = lengths
+        # transformers counts in floats, of which some runtimes keep 8 bits
+        transformer._get_feature_vector_attention_mask = (
+            lambda size, mask, add_adapter=None: valid_mask(frames, size)
+        )
         for layer in self.encoder._frame_convs:
             layer.lengths = frames
         hidden = transformer(
@@ -208,6 +212,11 @@ class BatchSafeGraph(torch.nn.Module):
         ).last_hidden_state
         pooled = mean_over_frames(hidden, valid_mask(frames, hidden.shape[1]))
         return self.head(pooled)
+
+    def _frames(self, lengths):
+        for layer in self.encoder.model.feature_extractor.layers:
+            lengths = (lengths - layer.kernel) // layer.stride + 1
+        return lengths
 
 
 def _without_weight_norm(conv):

@@ -157,7 +157,7 @@ def systems_table(predictions, noises):
             (predictions["system"] == system) & (predictions["noise"] == CLEAN)
         ]
         row = [cell(own[own["snr_db"] == snr]) for snr in snrs]
-        rows.append([system, *row, cell(clean)])
+        rows.append([_with_folds(system, predictions), *row, cell(clean)])
     return markdown_table(header, rows)
 
 
@@ -302,6 +302,14 @@ def write_into(path, marker, text):
 def _in_order(systems):
     known = [name for name in SYSTEMS if name in systems]
     return known + sorted(set(systems) - set(known))
+
+
+def _with_folds(system, predictions):
+    """The system's name, with its folds when others have other ones."""
+    runs = predictions.groupby("system")["fold"].agg(lambda f: tuple(set(f)))
+    if runs.nunique() == 1:
+        return system
+    return f"{system} (folds {', '.join(map(str, sorted(runs[system])))})"
 
 
 def _ua(predictions):

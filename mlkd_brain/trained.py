@@ -107,7 +107,10 @@ class TrainedRun:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.hparams = _read_hparams(self.folder)
-        self.emotions = read_emotions(self.folder / "save" / LABELS)
+        self.label_encoder = CategoricalEncoder.from_saved(
+            self.folder / "save" / LABELS
+        )
+        self.emotions = labels_in_order(self.label_encoder)
         self.model = EmotionClassifier(
             EncoderFromConfig(**self._encoder_settings()), len(self.emotions)
         ).eval()
@@ -125,20 +128,17 @@ class TrainedRun:
         )
 
 
-def read_emotions(path):
+def labels_in_order(label_encoder):
     """Names of the classes, in the order of the logits.
 
-    Arguments
-    ---------
-    path : str or pathlib.Path
-        A label_encoder.txt.
-
-    Returns
+    Example
     -------
-    list of str
+    >>> encoder = CategoricalEncoder()
+    >>> encoder.update_from_iterable(["sad", "ang"])
+    >>> labels_in_order(encoder)
+    ['sad', 'ang']
     """
-    labels = CategoricalEncoder.from_saved(path).ind2lab
-    return [labels[index] for index in sorted(labels)]
+    return [name for _, name in sorted(label_encoder.ind2lab.items())]
 
 
 class _PlainLoader(yaml.SafeLoader):
