@@ -9,6 +9,8 @@ import pathlib
 import shutil
 import tempfile
 
+from filelock import FileLock
+
 
 class replaced_folder:
     """A temporary folder that takes another's place when all went well.
@@ -45,6 +47,26 @@ class replaced_folder:
             os.replace(self.unfinished, self.folder)
         else:
             shutil.rmtree(self.unfinished, ignore_errors=True)
+
+
+def locked(folder):
+    """Hold a folder for one process at a time, to check it and to make it.
+
+    Folds that start together prepare the same corpus and the same noise.
+
+    Arguments
+    ---------
+    folder : str or pathlib.Path
+        Need not exist. The lock is a hidden file beside it.
+
+    Returns
+    -------
+    filelock.FileLock
+        A context manager.
+    """
+    folder = pathlib.Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder.parent / f".{folder.name}.lock")
 
 
 def write_csv(table, path):

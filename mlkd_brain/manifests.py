@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE, read_checked
 from mlkd_brain.errors import InputError
-from mlkd_brain.files import replaced_folder
+from mlkd_brain.files import locked, replaced_folder
 from mlkd_brain.noise import WEIGHTINGS, speech_level
 
 #: What a preparer knows of an utterance before it opens the recording.
@@ -51,9 +51,13 @@ def write_manifests(utterances, data_folder, manifest_folder):
     utterances = sorted(utterances, key=lambda row: row["ID"])
     _refuse_missing(utterances, data_folder)
     stamp = _stamp(utterances, data_folder)
-    if _read_stamp(manifest_folder) == stamp:
-        return
-    table = _measure_all(utterances, data_folder)
+    with locked(manifest_folder):
+        if _read_stamp(manifest_folder) != stamp:
+            table = _measure_all(utterances, data_folder)
+            _write_speakers(table, stamp, manifest_folder)
+
+
+def _write_speakers(table, stamp, manifest_folder):
     table["wav"] = "$data_root/" + table["wav"]
     with replaced_folder(manifest_folder) as folder:
         for speaker, part in table.groupby("spk_id"):

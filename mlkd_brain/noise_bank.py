@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE, read_checked
 from mlkd_brain.errors import InputError
-from mlkd_brain.files import replaced_folder
+from mlkd_brain.files import locked, replaced_folder
 from mlkd_brain.noise import (
     WEIGHTINGS,
     add_scaled,
@@ -98,15 +98,19 @@ class NoiseBank:
         key = json.dumps([self.checksums, self.shares])
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
         self._folder = self.cache_folder / name
-        if not self._folder.is_dir():
-            with replaced_folder(self._folder) as folder:
-                rows = [
-                    self._prepare_one(name, path, folder)
-                    for name, path in tqdm(
-                        recordings.items(), desc="preparing noise"
-                    )
-                ]
-                pandas.DataFrame(rows).to_csv(folder / CATALOGUE, index=False)
+        with locked(self._folder):
+            if not self._folder.is_dir():
+                self._prepare_all(recordings)
+
+    def _prepare_all(self, recordings):
+        with replaced_folder(self._folder) as folder:
+            rows = [
+                self._prepare_one(name, path, folder)
+                for name, path in tqdm(
+                    recordings.items(), desc="preparing noise"
+                )
+            ]
+            pandas.DataFrame(rows).to_csv(folder / CATALOGUE, index=False)
 
     def range(self, noise_type, part):
         """First sample of a part's range, and the first one after it."""

@@ -4,8 +4,9 @@
 #   cd recipes/EmoDB/MLKD
 #   bash ../../run_folds.sh "1 2 3" --wav2vec2_hub ENCODER --number_of_epochs 10
 #
-# The options go to every script. JOBS folds run at once (default 1). A run that
-# was stopped goes on from its last checkpoint when the command is given again.
+# The options go to every script. JOBS folds run at once (default 1), SYSTEMS names
+# other systems. A run that was stopped goes on from its last checkpoint when the
+# command is given again.
 #
 # Authors: The MLKD team 2026
 set -euo pipefail
@@ -13,13 +14,14 @@ set -euo pipefail
 folds=$1
 shift
 export PYTHON=${PYTHON:-python}
+export SYSTEMS=${SYSTEMS:-teacher student_unsupervised student}
 
 run_fold() {
     set -euo pipefail
     local fold=$1
     shift
     local system
-    for system in teacher student_unsupervised student; do
+    for system in $SYSTEMS; do
         local script=train_student.py
         [ "$system" = teacher ] && script=train_teacher.py
         echo "fold $fold: training $system"

@@ -153,13 +153,13 @@ def test_preparing_twice_does_nothing_and_new_recordings_are_prepared_anew(
 ):
     bank = NoiseBank(noise_folder, tmp_path / "cache", ["hum"], SHARES)
     bank.prepare()
-    (first,) = (tmp_path / "cache").iterdir()
+    (first,) = (tmp_path / "cache").glob("[!.]*")
     written = first.stat().st_mtime_ns
     bank.prepare()
     assert first.stat().st_mtime_ns == written
     other = NoiseBank(noise_folder, tmp_path / "cache", ["babble"], SHARES)
     other.prepare()
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+    assert len(list((tmp_path / "cache").glob("[!.]*"))) == 2
     assert bank.types == ["hum"] and other.types == ["babble"]
 
 
@@ -340,7 +340,7 @@ def test_a_useless_recording_is_named(tmp_path, samples, message):
     bank = NoiseBank(tmp_path / "noise", tmp_path / "c", shares=SHARES)
     with pytest.raises(InputError, match=f"dead.wav.*{message}"):
         bank.prepare()
-    assert not list((tmp_path / "c").glob("*"))
+    assert not list((tmp_path / "c").glob("[!.]*"))
 
 
 def test_unknown_options_are_refused(bank):

@@ -13,17 +13,32 @@ started=$SECONDS
 
 # The encoder's weights are random: all of it has to be trained, and faster
 # than the paper's pretrained one.
-bash ../../run_folds.sh "1" \
-    --data_folder data/embedded/corpus/IEMOCAP \
-    --noise_folder data/embedded/corpus/noise \
-    --noise_types null \
-    --wav2vec2_hub data/embedded/encoder \
-    --results_folder results/demo \
-    --allow_partial True \
-    --freeze_feature_extractor False \
-    --number_of_epochs 8 \
-    --lr 0.0004 \
+options=(
+    --data_folder data/embedded/corpus/IEMOCAP
+    --noise_folder data/embedded/corpus/noise
+    --noise_types null
+    --wav2vec2_hub data/embedded/encoder
+    --results_folder results/demo
+    --allow_partial True
+    --freeze_feature_extractor False
+    --number_of_epochs 8
+    --lr 0.0004
     --num_workers 0
+)
+# The student alone needs no teacher. One thread each is faster than two threads
+# one after the other.
+export OMP_NUM_THREADS=1
+mkdir -p results/demo
+log=results/demo/student_unsupervised.log
+echo "the student alone trains meanwhile: $PWD/$log"
+SYSTEMS=student_unsupervised bash ../../run_folds.sh 1 "${options[@]}" >$log 2>&1 &
+alone=$!
+trap 'kill $alone 2>/dev/null || true' EXIT
+SYSTEMS="teacher student" bash ../../run_folds.sh 1 "${options[@]}"
+wait $alone || {
+    tail -n 20 $log
+    exit 1
+}
 
 echo
 "$PYTHON" -m mlkd_brain.report results/demo
