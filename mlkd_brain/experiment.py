@@ -5,6 +5,7 @@ Authors
 """
 
 import json
+import os
 import pathlib
 import platform
 import re
@@ -48,6 +49,9 @@ def load_hparams(argv):
     overrides : str
         Options that replace keys of the yaml, as yaml.
     """
+    # oneDNN keeps compiled code for each of the last 1024 shapes of a batch, and
+    # every batch has another length: gigabytes on a CPU, and no faster
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8")
     hparams_file, run_opts, overrides = sb.parse_arguments(argv)
     try:
         with open(hparams_file, encoding="utf-8") as yaml:

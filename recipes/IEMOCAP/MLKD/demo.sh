@@ -21,7 +21,7 @@ options=(
     --results_folder results/demo
     --allow_partial True
     --freeze_feature_extractor False
-    --number_of_epochs 8
+    --number_of_epochs 6
     --lr 0.0004
     --num_workers 0
 )
