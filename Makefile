@@ -39,3 +39,4 @@ demo: setup
 
 bench: setup
 	$(PYTHON) -m bench.noise
+	$(PYTHON) -m bench.results

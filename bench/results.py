@@ -9,7 +9,7 @@ import os
 import pathlib
 import platform
 
-from mlkd_brain.report import markdown_table
+from mlkd_brain.report import markdown_table, write_into
 
 RESULTS = pathlib.Path(__file__).with_name("results.json")
 
@@ -88,3 +88,15 @@ def markdown(rows):
             for row in rows
         ],
     )
+
+
+def main():
+    """Write the table of everything measured into the README."""
+    rows = json.loads(RESULTS.read_text())
+    machines = ", ".join(sorted({row["machine"] for row in rows}))
+    readme = RESULTS.parents[1] / "README.md"
+    write_into(readme, "bench", f"{markdown(rows)}\n\nMeasured on {machines}.")
+
+
+if __name__ == "__main__":
+    main()

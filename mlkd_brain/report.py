@@ -206,19 +206,37 @@ def report(results_folder, evaluation="."):
     str
         Markdown.
     """
-    predictions = read_predictions(results_folder, evaluation)
-    protocols = read_protocols(results_folder, evaluation)
+    return tables(
+        read_predictions(results_folder, evaluation),
+        read_protocols(results_folder, evaluation),
+    )
+
+
+def tables(predictions, protocols):
+    """Table 1 over all noises and over factory noise, Table 2 of each system.
+
+    Arguments
+    ---------
+    predictions : pandas.DataFrame
+        Of one or several systems.
+    protocols : list of dict
+        Of the same runs.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
     noises = [n for n in predictions["noise"].unique() if n != CLEAN]
     said = title(predictions)
-    factory = [noise for noise in noises if "factory" in noise]
     parts = [
-        f"**UA, mean of {len(noises)} noises pooled** ({said}; ± is the standard "
+        f"**UA, {len(noises)} noises pooled** ({said}; ± is the standard "
         "deviation over folds)",
         systems_table(predictions, noises),
     ]
-    for noise in factory:
-        parts += [f"**UA, {noise}** ({said})"]
-        parts += [systems_table(predictions, [noise])]
+    for noise in (name for name in noises if "factory" in name):
+        parts.append(f"**UA, {noise}** ({said})")
+        parts.append(systems_table(predictions, [noise]))
     for system in _in_order(predictions["system"].unique()):
         own = predictions[predictions["system"] == system]
         unseen = unseen_noises(system, noises, protocols)
@@ -227,7 +245,7 @@ def report(results_folder, evaluation="."):
 
 
 def run_report(folder):
-    """Table 2 of one run, after ``evaluate.py``.
+    """The tables of one run, after ``evaluate.py``.
 
     Arguments
     ---------
@@ -240,27 +258,23 @@ def run_report(folder):
         Markdown; UA in percent.
     """
     predictions = pandas.read_csv(pathlib.Path(folder) / PREDICTIONS)
-    noises = [n for n in predictions["noise"].unique() if n != CLEAN]
-    protocols = [read_protocol(folder)]
-    system = protocols[0]["system"]
-    unseen = unseen_noises(system, noises, protocols)
-    return "\n\n".join(
-        [
-            system_section(system, predictions, unseen),
-            protocol_lines(protocols),
-            f"in {folder}: {PREDICTIONS}, noise_grid.csv",
-        ]
-    )
+    text = tables(predictions, [read_protocol(folder)])
+    return f"{text}\n\nin {folder}: {PREDICTIONS}, noise_grid.csv"
 
 
 def system_section(system, predictions, unseen):
     """One system's accuracies in words, and its Table 2."""
-    clean = predictions[predictions["noise"] == CLEAN]
-    wa = 100 * weighted_accuracy(clean["emo"], clean["predicted"])
+    heard = predictions["noise"] == CLEAN
+    words = [
+        f"{name}: UA {_ua(part):.1f} %, WA {_wa(part):.1f} %"
+        for name, part in (
+            ("clean", predictions[heard]),
+            ("noises pooled", predictions[~heard]),
+        )
+    ]
     return (
-        f"**{system}, UA by noise** ({title(predictions)}; clean: UA "
-        f"{_ua(clean):.1f} %, WA {wa:.1f} %)\n\n"
-        f"{noises_table(predictions, unseen)}"
+        f"**{system}, UA by noise** ({title(predictions)}; {'; '.join(words)})"
+        f"\n\n{noises_table(predictions, unseen)}"
     )
 
 
@@ -316,6 +330,10 @@ def _ua(predictions):
     return 100 * unweighted_accuracy(
         predictions["emo"], predictions["predicted"]
     )
+
+
+def _wa(predictions):
+    return 100 * weighted_accuracy(predictions["emo"], predictions["predicted"])
 
 
 def _mean(values):

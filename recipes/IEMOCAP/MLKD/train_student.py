@@ -34,14 +34,13 @@ def main(argv):
     """Prepare the data and the teacher, distil, keep the best epoch."""
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     ddp_init_group(run_opts)
+    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
     prepare_fold(hparams, prepare_iemocap)
     noises = {"train": hparams["train_noise"], "valid": hparams["valid_noise"]}
-    run_on_main(hparams["noise_bank"].prepare)
+    hparams["noise_bank"].prepare()
     for noise in noises.values():
         noise.settle()
     teacher = start_student(hparams)
-
-    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
     sb.create_experiment_directory(
         experiment_directory=hparams["output_folder"],
         hyperparams_to_save=hparams_file,

@@ -30,8 +30,8 @@ def main(argv):
     """Prepare the data, train, keep the epoch that validates best."""
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     ddp_init_group(run_opts)
-    prepare_fold(hparams, prepare_iemocap)
     refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
+    prepare_fold(hparams, prepare_iemocap)
     sb.create_experiment_directory(
         experiment_directory=hparams["output_folder"],
         hyperparams_to_save=hparams_file,
