@@ -84,9 +84,12 @@ def title(predictions):
     seeds = sorted(predictions["seed"].unique())
     utterances = predictions["ID"].nunique()
     named = ", ".join(str(fold) for fold in folds)
+    spread = (
+        "; ± is the standard deviation over folds" if len(folds) > 1 else ""
+    )
     return (
-        f"leave-one-speaker-out, {utterances} utterances, "
-        f"{len(folds)} of 10 folds ({named}), seed {', '.join(map(str, seeds))}"
+        f"leave-one-speaker-out, {utterances} utterances, {len(folds)} of 10 "
+        f"folds ({named}), seed {', '.join(map(str, seeds))}{spread}"
     )
 
 
@@ -191,7 +194,7 @@ def noises_table(predictions, unseen=()):
     )
 
 
-def report(results_folder, evaluation="."):
+def report(results_folder, evaluation=".", brief=False):
     """Tables 1 and 2 of everything below a folder, as Markdown.
 
     Arguments
@@ -200,6 +203,8 @@ def report(results_folder, evaluation="."):
         Holds the runs.
     evaluation : str
         See ``read_predictions``.
+    brief : bool
+        Whether to leave out the table of each system.
 
     Returns
     -------
@@ -209,10 +214,11 @@ def report(results_folder, evaluation="."):
     return tables(
         read_predictions(results_folder, evaluation),
         read_protocols(results_folder, evaluation),
+        brief,
     )
 
 
-def tables(predictions, protocols):
+def tables(predictions, protocols, brief=False):
     """Table 1 over all noises and over factory noise, Table 2 of each system.
 
     Arguments
@@ -221,6 +227,8 @@ def tables(predictions, protocols):
         Of one or several systems.
     protocols : list of dict
         Of the same runs.
+    brief : bool
+        Whether to leave out Table 2.
 
     Returns
     -------
@@ -230,14 +238,14 @@ def tables(predictions, protocols):
     noises = [n for n in predictions["noise"].unique() if n != CLEAN]
     said = title(predictions)
     parts = [
-        f"**UA, {len(noises)} noises pooled** ({said}; ± is the standard "
-        "deviation over folds)",
+        f"**UA, {len(noises)} noises pooled** ({said})",
         systems_table(predictions, noises),
     ]
     for noise in (name for name in noises if "factory" in name):
         parts.append(f"**UA, {noise}** ({said})")
         parts.append(systems_table(predictions, [noise]))
-    for system in _in_order(predictions["system"].unique()):
+    systems = _in_order(predictions["system"].unique())
+    for system in [] if brief else systems:
         own = predictions[predictions["system"] == system]
         unseen = unseen_noises(system, noises, protocols)
         parts.append(system_section(system, own, unseen))
@@ -353,8 +361,13 @@ def main(argv=None):
         default=".",
         help="folder below fold_<k>, e.g. weighting_none",
     )
+    parser.add_argument(
+        "--brief",
+        action="store_true",
+        help="leave out the noises of each system",
+    )
     options = parser.parse_args(argv)
-    text = report(options.results, options.evaluation)
+    text = report(options.results, options.evaluation, options.brief)
     print(text)
     if options.into:
         write_into(options.into, options.marker, text)

@@ -41,13 +41,14 @@ wait $alone || {
 }
 
 echo
-"$PYTHON" -m mlkd_brain.report results/demo
-minutes=$(((SECONDS - started + 59) / 60))
+"$PYTHON" -m mlkd_brain.report results/demo --brief
+took=$((SECONDS - started))
 cat <<END
 
 That was a corpus of synthetic voices, noises that stand in for NOISEX-92, and an
 encoder that starts from random weights: it shows that everything runs, not how
-good the method is. It took $minutes min on $(nproc) cores.
+good the method is. It took $((took / 60)) min $((took % 60)) s on $(nproc --all)
+cores.
 
 Files: $PWD/results/demo/<system>/1986/fold_1
        predictions.csv, noise_grid.csv, train_log.txt, protocol.json
