@@ -39,4 +39,5 @@ demo: setup
 
 bench: setup
 	$(PYTHON) -m bench.noise
+	OMP_NUM_THREADS=2 $(PYTHON) -m bench.runtimes
 	$(PYTHON) -m bench.results

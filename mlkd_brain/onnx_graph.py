@@ -10,6 +10,7 @@ Authors
 
 import copy
 import logging
+import pathlib
 import warnings
 
 import torch
@@ -252,17 +253,21 @@ def write_float_graph(model, path):
         torch.export.Dim("time", min=SHORTEST),
     )
     with torch.no_grad(), _quiet_exporter():
-        torch.onnx.export(
+        program = torch.onnx.export(
             BatchSafeGraph(model),
             example,
-            str(path),
             input_names=["wavs", "lengths"],
             output_names=["logits"],
             dynamic_shapes={"wavs": {0: batch, 1: time}, "lengths": {0: batch}},
             dynamo=True,
-            external_data=False,
             verbose=False,
         )
+    graph = program.model_proto
+    for node in graph.graph.node:
+        # where each node came from: paths of this machine, a tenth of the file
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    pathlib.Path(path).write_bytes(graph.SerializeToString())
 
 
 class _quiet_exporter(warnings.catch_warnings):

@@ -14,11 +14,17 @@ import numpy as np
 import pandas
 import pytest
 import soundfile
+import torch
+from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
-from conftest import RECIPE, save_encoder
+from conftest import CORPORA, RECIPE, save_encoder
+from mlkd_brain.audio import read_mono
 from mlkd_brain.errors import one_line
 from mlkd_brain.evaluation import noise_grid
+from mlkd_brain.export import export
+from mlkd_brain.inference import load_recognizer
 from mlkd_brain.report import report
+from mlkd_brain.trained import TrainedRun
 
 pytest.importorskip("parselmouth", reason="the embedded corpus needs Praat")
 
@@ -269,6 +275,70 @@ def test_the_same_seed_gives_the_same_log(workplace, trained, tmp_path):
         )
     ]
     assert logs[0] == logs[1] and len(logs[0]) == 2
+
+
+# ----------------------------------------------------------------- exports
+
+
+def heard_in_the_wild(folder):
+    """Real speech where it is there, noise, silence, 0.1 s and 60 s."""
+    random = np.random.default_rng(0)
+    sounds = {
+        "noise": random.uniform(-0.3, 0.3, 32000),
+        "silence": np.zeros(16000),
+        "short": random.uniform(-0.3, 0.3, 1600),
+        "long": np.sin(np.arange(60 * 16000) ** 1.1 / 50) / 3,
+    }
+    for name, samples in sounds.items():
+        soundfile.write(folder / f"{name}.wav", samples, 16000, "FLOAT")
+    real = sorted(CORPORA.glob("emodb/*.wav"))[::50]
+    return [*sorted(folder.glob("*.wav")), *real]
+
+
+@pytest.mark.parametrize(
+    ("to", "tolerance"),
+    [("hf", 1e-4), ("speechbrain", 1e-6), ("onnx", 1e-4), ("onnx-int8", 0.05)],
+)
+def test_an_exported_trained_student_answers_as_its_run(
+    workplace, trained, tmp_path, to, tolerance
+):
+    if to.startswith("onnx"):
+        pytest.importorskip("onnx")
+        pytest.importorskip("onnxruntime")
+    run = TrainedRun(workplace.of("student"))
+    export(run.folder, to, tmp_path / to)
+    answer = logits_of(tmp_path / to, to)
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for path in heard_in_the_wild(sounds):
+        wav = read_mono(path)[None]
+        with torch.no_grad():
+            ours = run.model(wav).logits
+        difference = (answer(wav) - ours).abs().max().item()
+        assert difference < tolerance * ours.abs().max().item(), path.name
+
+
+def logits_of(folder, to):
+    """The exported model, as a function from one waveform to logits."""
+    if to == "hf":
+        model = AutoModelForAudioClassification.from_pretrained(folder).eval()
+        extractor = AutoFeatureExtractor.from_pretrained(folder)
+
+        def answer(wav):
+            inputs = extractor(
+                wav[0].numpy(), sampling_rate=16000, return_tensors="pt"
+            )
+            with torch.no_grad():
+                return model(**inputs).logits
+
+        return answer
+    recognizer = load_recognizer(folder)
+
+    def answer_batch(wav):
+        with torch.no_grad():
+            return recognizer.logits(wav, torch.tensor([wav.shape[1]]))
+
+    return answer_batch
 
 
 # -------------------------------------------------------------- bad input

@@ -28,6 +28,7 @@ from mlkd_brain.experiment import (
 )
 from mlkd_brain.pipelines import batches_of_like_length, dataio_prep
 from mlkd_brain.teachers import start_student
+from mlkd_brain.trained import keep_encoder_settings
 
 
 def main(argv):
@@ -57,6 +58,7 @@ def main(argv):
     label_encoder = make_label_encoder(
         hparams["emotions"], hparams["save_folder"]
     )
+    keep_encoder_settings(hparams["encoder"], hparams["save_folder"])
     datasets = dataio_prep(hparams, label_encoder, noises)
     brain = hparams["brain_class"](
         modules=hparams["modules"],

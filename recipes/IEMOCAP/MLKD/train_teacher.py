@@ -24,6 +24,7 @@ from mlkd_brain.experiment import (
     write_protocol,
 )
 from mlkd_brain.pipelines import batches_of_like_length, dataio_prep
+from mlkd_brain.trained import keep_encoder_settings
 
 
 def main(argv):
@@ -42,6 +43,7 @@ def main(argv):
     label_encoder = make_label_encoder(
         hparams["emotions"], hparams["save_folder"]
     )
+    keep_encoder_settings(hparams["encoder"], hparams["save_folder"])
     datasets = dataio_prep(hparams, label_encoder)
     brain = EmotionBrain(
         modules=hparams["modules"],
