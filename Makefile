@@ -10,6 +10,7 @@ SHELL := /bin/bash
 .PHONY: setup demo test lint bench
 
 VENV ?= $(or $(VIRTUAL_ENV),$(CURDIR)/.venv)
+override VENV := $(abspath $(VENV))
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.mlkd-installed
 # two threads that wait for one another by spinning starve on a busy machine

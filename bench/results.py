@@ -9,6 +9,7 @@ import os
 import pathlib
 import platform
 
+from mlkd_brain.files import write_json
 from mlkd_brain.report import markdown_table, write_into
 
 RESULTS = pathlib.Path(__file__).with_name("results.json")
@@ -64,7 +65,7 @@ def add(rows):
     known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
     names = {row["name"] for row in rows}
     kept = [row for row in known if row["name"] not in names]
-    RESULTS.write_text(json.dumps(kept + rows, indent=2) + "\n")
+    write_json(kept + rows, RESULTS)
 
 
 def markdown(rows):

@@ -55,7 +55,7 @@ def read_mono(path, sample_rate=SAMPLE_RATE):
             "restore the file from the corpus."
         ) from None
     waveform = torch.from_numpy(samples).mean(dim=1)
-    if rate != sample_rate:
+    if rate != sample_rate and len(waveform):
         waveform = torchaudio.functional.resample(waveform, rate, sample_rate)
     return waveform
 

@@ -63,6 +63,8 @@ class DrawnNoise:
                 f"Bad value '{weighting}' for weighting, expected one of "
                 f"{list(WEIGHTINGS)}."
             )
+        if not snrs_db:
+            raise InputError("snrs_db is empty; give at least one, e.g. [10].")
         self.bank = bank
         self.part = part
         self.snrs_db = list(snrs_db)

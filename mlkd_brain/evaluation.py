@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+import hashlib
 import itertools
 import pathlib
 
@@ -15,14 +16,18 @@ from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
 from mlkd_brain.draws import evaluation_draw
-from mlkd_brain.experiment import copy_protocol, read_protocol
-from mlkd_brain.files import write_csv
+from mlkd_brain.errors import InputError
+from mlkd_brain.files import write_csv, write_json
 from mlkd_brain.manifests import read_manifest
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
+from mlkd_brain.noise import WEIGHTINGS
+from mlkd_brain.protocol import PROTOCOL, read_protocol
 from mlkd_brain.teachers import recover_best, training_command
 
 CLEAN = "clean"
 PREDICTIONS = "predictions.csv"
+#: Keys of a run that an evaluation may change.
+HEARD = {"weighting", "snrs_db", "noise_types", "batch_size"}
 
 
 class NoiseGrid:
@@ -56,6 +61,11 @@ class NoiseGrid:
         batch_size=8,
         mixtures_folder=None,
     ):
+        if weighting not in WEIGHTINGS:
+            raise InputError(
+                f"Bad value '{weighting}' for weighting, expected one of "
+                f"{list(WEIGHTINGS)}."
+            )
         self.bank = bank
         self.weighting = weighting
         self.emotions = emotions
@@ -198,9 +208,10 @@ def noise_grid(predictions):
 def evaluate_run(hparams, device="cpu"):
     """Score a trained run and leave predictions.csv and noise_grid.csv.
 
-    With another ``noise_folder``, ``weighting`` or ``snrs_db`` than the run was
-    trained with, the two files go to a folder of their own below the run's, and
-    of another noise folder every recording is heard.
+    What the run's first evaluation hears is the run's own. Other recordings,
+    another weighting or other SNRs go to a folder below it, with a
+    protocol.json. Of a noise folder with none of the yaml's noise types every
+    recording is heard.
 
     Arguments
     ---------
@@ -223,41 +234,63 @@ def evaluate_run(hparams, device="cpu"):
     remedy = training_command(hparams["system"], hparams)
     recover_best(hparams["model"], hparams["save_folder"], remedy)
     manifest = read_manifest(run / "test.csv", hparams["emotions"])
-    changes = _changes(hparams, read_protocol(run))
+    _refuse_missing_corpus(manifest, hparams["data_folder"])
     bank = hparams["noise_bank"]
-    if "noise_folder" in changes:
+    if bank.holds_none_of_its_types():
         bank.noise_types = None
     bank.prepare()
+    folder = _folder_of(run, hparams, bank.checksums)
     grid = hparams["noise_grid"](bank)
     predictions = grid.predict(
         hparams["model"], manifest, hparams["data_folder"], device
     )
     for place, key in enumerate(("system", "seed", "fold")):
         predictions.insert(place, key, hparams[key])
-    folder = run / _name(changes)
-    if changes:
-        folder.mkdir(exist_ok=True)
-        copy_protocol(run, folder, changes)
     write_csv(predictions, folder / PREDICTIONS)
     write_csv(noise_grid(predictions), folder / "noise_grid.csv")
     return folder
 
 
-def _changes(hparams, protocol):
-    """What is heard in another way than the run's protocol says."""
+def _folder_of(run, hparams, checksums):
+    """The run's folder, or one below it for what is heard in another way."""
+    protocol = read_protocol(run)
     now = {
-        "noise_folder": str(hparams["noise_folder"]),
+        "noise_evaluated": checksums,
         "weighting": hparams["weighting"],
         "snrs_db": list(hparams["snrs_db"]),
     }
-    return {key: now[key] for key in now if now[key] != protocol[key]}
-
-
-def _name(changes):
-    """Folder of an evaluation, e.g. noise_kitchen_weighting_none."""
-    words = {
-        "noise_folder": lambda folder: f"noise_{pathlib.Path(folder).name}",
-        "weighting": lambda weighting: f"weighting_{weighting}",
-        "snrs_db": lambda snrs: "snr_" + "_".join(str(snr) for snr in snrs),
+    changed = {
+        key: value for key, value in now.items() if protocol.get(key) != value
     }
-    return "_".join(words[key](value) for key, value in changes.items())
+    if "noise_evaluated" not in protocol:
+        changed.pop("noise_evaluated")
+    folder = run / "_".join(
+        _words(key, value, hparams["noise_folder"])
+        for key, value in changed.items()
+    )
+    folder.mkdir(exist_ok=True)
+    write_json({**protocol, **now}, folder / PROTOCOL)
+    return folder
+
+
+def _words(key, value, noise_folder):
+    """Name of a folder, e.g. noise_kitchen_1f2e3d_weighting_none."""
+    if key == "noise_evaluated":
+        digest = hashlib.sha256(str(sorted(value.items())).encode())
+        name = pathlib.Path(noise_folder).resolve().name
+        return f"noise_{name}_{digest.hexdigest()[:6]}"
+    if key == "snrs_db":
+        return "snr_" + "_".join(str(snr) for snr in value)
+    return f"weighting_{value}"
+
+
+def _refuse_missing_corpus(manifest, data_folder):
+    """Say which option is missing rather than which wav."""
+    wavs = manifest["wav"].str.replace("$data_root", str(data_folder))
+    missing = [wav for wav in wavs if not pathlib.Path(wav).is_file()]
+    if missing:
+        raise InputError(
+            f"data_folder '{data_folder}' has not the {len(missing)} of "
+            f"{len(wavs)} test utterances such as {missing[0]}; give the corpus "
+            "that the run was trained on with --data_folder."
+        )

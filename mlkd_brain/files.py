@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -69,16 +70,37 @@ def locked(folder):
     return FileLock(folder.parent / f".{folder.name}.lock")
 
 
-def write_csv(table, path):
-    """Write a table whole or not at all.
+def write_text(text, path):
+    """Write a text file whole or not at all.
 
     Arguments
     ---------
-    table : pandas.DataFrame
-        The index is left out.
+    text : str
+        Encoded as UTF-8.
     path : str or pathlib.Path
         Replaced at once.
     """
     unfinished = pathlib.Path(f"{path}.unfinished")
-    table.to_csv(unfinished, index=False)
+    unfinished.write_text(text, encoding="utf-8")
     os.replace(unfinished, path)
+
+
+def write_csv(table, path):
+    """Write a pandas.DataFrame, without its index, whole or not at all."""
+    write_text(table.to_csv(index=False), path)
+
+
+def write_json(facts, path):
+    """Write plain data as json, whole or not at all."""
+    write_text(json.dumps(facts, indent=2) + "\n", path)
+
+
+def has_checkpoint(output_folder):
+    """Whether a run has learned anything yet.
+
+    Example
+    -------
+    >>> has_checkpoint(getfixture("tmp_path"))
+    False
+    """
+    return any((pathlib.Path(output_folder) / "save").glob("CKPT+*"))

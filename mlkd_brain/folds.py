@@ -9,8 +9,8 @@ import pathlib
 import pandas
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.files import write_csv
-from mlkd_brain.manifests import read_speakers
+from mlkd_brain.files import has_checkpoint, write_csv
+from mlkd_brain.manifests import read_manifest, read_speakers
 
 
 def fold_speakers(speakers, fold, validates_on):
@@ -96,9 +96,28 @@ def write_fold(manifest_folder, fold, validates_on, emotions, output_folder):
         _refuse_strangers(manifests, *parts["test"], *parts["valid"])
     output_folder = pathlib.Path(output_folder)
     output_folder.mkdir(parents=True, exist_ok=True)
-    for part, speakers in parts.items():
-        table = pandas.concat([manifests[name] for name in speakers])
+    tables = {
+        part: pandas.concat([manifests[name] for name in speakers])
+        for part, speakers in parts.items()
+    }
+    if has_checkpoint(output_folder):
+        _refuse_other_parts(tables, output_folder)
+    for part, table in tables.items():
         write_csv(table, output_folder / f"{part}.csv")
+
+
+def _refuse_other_parts(tables, output_folder):
+    """A run that has learned keeps the utterances it has learned from."""
+    for part, table in tables.items():
+        path = output_folder / f"{part}.csv"
+        before = set(read_manifest(path)["ID"])
+        if before != set(table["ID"]):
+            raise InputError(
+                f"{path}: the run there was trained with {len(before)} "
+                f"utterances in this part, the corpus now gives {len(table)} or "
+                "others. Delete the run's folder, or give another "
+                "--results_folder."
+            )
 
 
 def _refuse_strangers(manifests, test, valid):

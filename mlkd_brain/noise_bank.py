@@ -18,6 +18,7 @@ import numpy as np
 import pandas
 from tqdm import tqdm
 
+from mlkd_brain.active_level import SILENT_SPEECH
 from mlkd_brain.audio import SAMPLE_RATE, read_checked
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, replaced_folder
@@ -212,7 +213,8 @@ class NoiseBank:
             speech_level, self.level(*place, weighting), draw.snr_db
         )
         if gain == 0.0:
-            warnings.warn(f"{name}: no noise is added, the speech is silent.")
+            silent = "speech" if speech_level <= SILENT_SPEECH else "noise"
+            warnings.warn(f"{name}: no noise is added, the {silent} is silent.")
             return speech
         return add_scaled(speech, self.segment(*place), gain)
 
@@ -237,12 +239,7 @@ class NoiseBank:
                 "as wav files and give their folder with --noise_folder or "
                 "NOISEX92_ROOT; `make demo` runs without them."
             )
-        found = {
-            path.stem: path
-            for path in sorted(self.noise_folder.iterdir())
-            if path.suffix.lower() in AUDIO_SUFFIXES
-            and not path.name.startswith("._")
-        }
+        found = self._found()
         wanted = list(self.noise_types or found)
         missing = [name for name in wanted if name not in found]
         if missing or not found:
@@ -253,6 +250,29 @@ class NoiseBank:
                 "change --noise_types."
             )
         return {name: found[name] for name in wanted}
+
+    def _found(self):
+        """Recordings in the folder, by type."""
+        found = {}
+        for path in sorted(self.noise_folder.iterdir()):
+            if path.suffix.lower() not in AUDIO_SUFFIXES:
+                continue
+            if path.name.startswith("._"):  # AppleDouble, no recording
+                continue
+            if path.stem in found or path.stem == "clean":
+                raise InputError(
+                    f"{path}: the name of a recording is its type; 'clean' "
+                    "stands for speech without noise, and no two recordings "
+                    "can have the same. Rename it."
+                )
+            found[path.stem] = path
+        return found
+
+    def holds_none_of_its_types(self):
+        """Whether the folder is there and has other recordings altogether."""
+        if not self.noise_folder.is_dir():
+            return False
+        return not set(self.noise_types or []) & set(self._found())
 
     def _prepare_one(self, name, path, folder):
         waveform = read_checked(path, shortest_seconds=1.0).numpy()

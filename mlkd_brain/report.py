@@ -14,8 +14,9 @@ import pandas
 
 from mlkd_brain.errors import InputError, one_line
 from mlkd_brain.evaluation import CLEAN, PREDICTIONS
-from mlkd_brain.experiment import read_protocol
+from mlkd_brain.files import write_text
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
+from mlkd_brain.protocol import read_protocol
 
 SYSTEMS = ("teacher", "student_unsupervised", "student")
 
@@ -65,15 +66,21 @@ def find(results_folder, evaluation, name):
 def protocol_lines(protocols):
     """What the numbers rest on, as Markdown."""
     weightings = sorted({card["weighting"] for card in protocols})
-    heard = sorted({n for c in protocols for n in c.get("noise_heard", {})})
+    heard = {
+        card["system"]: ", ".join(card["noise_heard"])
+        for card in protocols
+        if "noise_heard" in card
+    }
     return "\n".join(
         [
             f"- SNR weighting: {', '.join(weightings)}",
-            f"- noise that students heard in training: {', '.join(heard)}; the "
-            "teacher heard clean speech",
-            "- epoch chosen by UA on the validation speaker; test noise comes "
-            "from ranges of the recordings that neither training nor validation "
-            "heard",
+            *(
+                f"- {system} was trained with {noises}; test noise comes from "
+                "ranges of the recordings that training and validation did not "
+                "hear"
+                for system, noises in heard.items()
+            ),
+            "- the epoch was chosen by UA on the validation speaker",
         ]
     )
 
@@ -84,8 +91,9 @@ def title(predictions):
     seeds = sorted(predictions["seed"].unique())
     utterances = predictions["ID"].nunique()
     named = ", ".join(str(fold) for fold in folds)
+    runs = len(predictions.groupby(["seed", "fold"]))
     spread = (
-        "; ± is the standard deviation over folds" if len(folds) > 1 else ""
+        f"; ± is the standard deviation over {runs} runs" if runs > 1 else ""
     )
     return (
         f"leave-one-speaker-out, {utterances} utterances, {len(folds)} of 10 "
@@ -93,8 +101,20 @@ def title(predictions):
     )
 
 
-def cell(predictions):
-    """Pooled UA of some predictions in percent, and its spread over folds.
+def cell(predictions, accuracy=unweighted_accuracy):
+    """Pooled accuracy of some predictions in percent, and its spread.
+
+    Arguments
+    ---------
+    predictions : pandas.DataFrame
+        Of one system and condition; "–" when there are none.
+    accuracy : callable
+        Of references and predictions.
+
+    Returns
+    -------
+    str
+        Percent, ± standard deviation over runs (folds and seeds) if several.
 
     Example
     -------
@@ -104,11 +124,11 @@ def cell(predictions):
     >>> cell(right)
     '100.0'
     """
-    pooled = 100 * unweighted_accuracy(
-        predictions["emo"], predictions["predicted"]
-    )
+    if predictions.empty:
+        return "–"
+    pooled = 100 * accuracy(predictions["emo"], predictions["predicted"])
     runs = [
-        100 * unweighted_accuracy(run["emo"], run["predicted"])
+        100 * accuracy(run["emo"], run["predicted"])
         for _, run in predictions.groupby(["seed", "fold"])
     ]
     if len(runs) < 2:
@@ -135,7 +155,7 @@ def markdown_table(header, rows):
     )
 
 
-def systems_table(predictions, noises):
+def systems_table(predictions, noises, name="UA"):
     """Table 1 of the paper: systems x SNR and clean, over some noises.
 
     Arguments
@@ -144,23 +164,27 @@ def systems_table(predictions, noises):
         Of several systems.
     noises : list of str
         Noise types to pool.
+    name : str
+        "UA" or "WA".
 
     Returns
     -------
     str
-        Markdown; UA in percent.
+        Markdown; percent.
     """
-    noisy = predictions[predictions["noise"].isin(noises)]
-    snrs = sorted(noisy["snr_db"].unique())
-    header = ["UA %", *(f"{snr:g} dB" for snr in snrs), CLEAN]
+    accuracy = {"UA": unweighted_accuracy, "WA": weighted_accuracy}[name]
+    noisy = predictions["noise"].isin(noises)
+    snrs = sorted(predictions[noisy]["snr_db"].unique())
+    header = [f"{name} %", *(f"{snr:g} dB" for snr in snrs), CLEAN]
     rows = []
     for system in _in_order(predictions["system"].unique()):
-        own = noisy[noisy["system"] == system]
-        clean = predictions[
-            (predictions["system"] == system) & (predictions["noise"] == CLEAN)
+        own = predictions["system"] == system
+        conditions = [
+            *(own & noisy & (predictions["snr_db"] == snr) for snr in snrs),
+            own & (predictions["noise"] == CLEAN),
         ]
-        row = [cell(own[own["snr_db"] == snr]) for snr in snrs]
-        rows.append([_with_folds(system, predictions), *row, cell(clean)])
+        cells = [cell(predictions[where], accuracy) for where in conditions]
+        rows.append([_with_folds(system, predictions), *cells])
     return markdown_table(header, rows)
 
 
@@ -235,19 +259,21 @@ def tables(predictions, protocols, brief=False):
     str
         Markdown.
     """
-    noises = [n for n in predictions["noise"].unique() if n != CLEAN]
-    said = title(predictions)
-    parts = [
-        f"**UA, {len(noises)} noises pooled** ({said})",
-        systems_table(predictions, noises),
-    ]
-    for noise in (name for name in noises if "factory" in name):
-        parts.append(f"**UA, {noise}** ({said})")
-        parts.append(systems_table(predictions, [noise]))
     systems = _in_order(predictions["system"].unique())
+    noises = _common_noises(predictions)
+    said = title(predictions)
+    pooled = f"{len(noises)} noises pooled{_unseen_words(noises, protocols)}"
+    parts = []
+    for name in ("UA", "WA"):
+        parts.append(f"**{name}, {pooled}** ({said})")
+        parts.append(systems_table(predictions, noises, name))
+    for noise in (name for name in noises if "factory" in name):
+        words = _unseen_words([noise], protocols)
+        parts.append(f"**UA, {noise}{words}** ({said})")
+        parts.append(systems_table(predictions, [noise]))
     for system in [] if brief else systems:
         own = predictions[predictions["system"] == system]
-        unseen = unseen_noises(system, noises, protocols)
+        unseen = unseen_noises(system, own["noise"].unique(), protocols)
         parts.append(system_section(system, own, unseen))
     return "\n\n".join([*parts, protocol_lines(protocols)])
 
@@ -287,10 +313,21 @@ def system_section(system, predictions, unseen):
 
 
 def unseen_noises(system, noises, protocols):
-    """Noise types that a system was never trained on; none for a teacher."""
+    """Noise types that a system was never trained on; none for a teacher.
+
+    Recordings are told apart by their content, not by their names.
+    """
     cards = [card for card in protocols if card["system"] == system]
-    trained = [c["noise_heard"] for c in cards if "noise_heard" in c]
-    return [n for n in noises if any(n not in heard for heard in trained)]
+    return [
+        noise
+        for noise in noises
+        if any(
+            "noise_heard" in card
+            and card["noise_evaluated"].get(noise)
+            not in card["noise_heard"].values()
+            for card in cards
+        )
+    ]
 
 
 def write_into(path, marker, text):
@@ -318,7 +355,24 @@ def write_into(path, marker, text):
             f"{path}: has no lines '{begin}' and '{end}'; add them."
         )
     head, tail = whole.split(begin)[0], whole.split(end)[1]
-    path.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
+    write_text(f"{head}{begin}\n{text}\n{end}{tail}", path)
+
+
+def _common_noises(predictions):
+    """Noise types that every system was scored on, in order."""
+    noisy = predictions[predictions["noise"] != CLEAN]
+    systems = noisy.groupby("noise", sort=False)["system"].nunique()
+    return list(systems[systems == predictions["system"].nunique()].index)
+
+
+def _unseen_words(noises, protocols):
+    systems = _in_order({card["system"] for card in protocols})
+    words = [
+        f"{', '.join(unseen)} unseen by {system}"
+        for system in systems
+        if (unseen := unseen_noises(system, noises, protocols))
+    ]
+    return f" ({'; '.join(words)})" if words else ""
 
 
 def _in_order(systems):

@@ -7,10 +7,14 @@ Authors
 import pathlib
 
 from speechbrain.utils.checkpoints import Checkpointer
+from speechbrain.utils.logger import get_logger
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.lobes import copy_teacher
 from mlkd_brain.manifests import read_manifest
+from mlkd_brain.protocol import HPARAMS, plain_values
+
+logger = get_logger(__name__)
 
 
 def recover_best(model, save_folder, remedy):
@@ -51,7 +55,18 @@ def recover_best(model, save_folder, remedy):
             f"blocks ({str(error).splitlines()[-1].strip()}). Give the same "
             f"--wav2vec2_hub, or train anew: `{remedy}`."
         ) from None
+    _warn_of_early_stop(checkpointer, pathlib.Path(save_folder).parent)
     return {key: checkpoint.meta[key] for key in ("UA", "epoch")}
+
+
+def _warn_of_early_stop(checkpointer, run):
+    """A run that was interrupted can be used, but not unknowingly."""
+    if not (run / HPARAMS).is_file():
+        return
+    limit = plain_values((run / HPARAMS).read_text())["number_of_epochs"]
+    last = max(c.meta["epoch"] for c in checkpointer.list_checkpoints())
+    if last < limit:
+        logger.warning(f"{run}: was trained for {last} of {limit} epochs.")
 
 
 def load_teacher(teacher, teacher_folder, output_folder, remedy):
@@ -144,7 +159,8 @@ def training_command(system, hparams):
     'python train_teacher.py hparams/teacher.yaml --fold 3 --seed 1986'
     """
     script = "train_teacher.py" if system == "teacher" else "train_student.py"
-    return (
-        f"python {script} hparams/{system}.yaml "
-        f"--fold {hparams['fold']} --seed {hparams['seed']}"
-    )
+    options = f"--fold {hparams['fold']} --seed {hparams['seed']}"
+    if system in ("teacher", "student", "student_unsupervised"):
+        return f"python {script} hparams/{system}.yaml {options}"
+    # a name that was given with --system
+    return f"python {script} hparams/student.yaml --system {system} {options}"

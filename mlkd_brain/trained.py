@@ -16,11 +16,11 @@ from speechbrain.dataio.encoder import CategoricalEncoder
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.experiment import PROTOCOL, read_protocol
+from mlkd_brain.files import write_json
 from mlkd_brain.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.protocol import HPARAMS, PROTOCOL, read_protocol
 from mlkd_brain.teachers import recover_best, training_command
 
-HPARAMS = "hyperparams.yaml"
 LABELS = "label_encoder.txt"
 ENCODER_SETTINGS = "encoder.json"
 
@@ -86,7 +86,7 @@ def keep_encoder_settings(encoder, save_folder):
     """
     path = pathlib.Path(save_folder) / ENCODER_SETTINGS
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(encoder_settings(encoder), indent=2) + "\n")
+    write_json(encoder_settings(encoder), path)
 
 
 class TrainedRun:

@@ -35,6 +35,7 @@ HEADER = "system,seed,fold,ID,spk_id,noise,snr_db,emo,predicted," + ",".join(
 NOISES = [f"synthetic_{n}" for n in ("babble", "factory1", "volvo")]
 TEST_UTTERANCES = 8
 SNRS = 5
+ANEW = {"system": "anew"}  # in a folder that holds no run yet
 
 
 class Workplace:
@@ -75,7 +76,7 @@ class Workplace:
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.returncode == 0, done.stderr[-800:]
         return done
 
     def refused(self, script, yaml, /, **options):
@@ -212,9 +213,8 @@ def test_another_folder_of_noises_goes_beside_and_is_marked_unseen(
         "evaluate.py", "student", noise_folder=other, snrs_db="[-5, 5]"
     ).stdout
     assert "| kettle (unseen) |" in said and "-5 dB" in said
-    grid = pandas.read_csv(
-        workplace.of("student") / "noise_kitchen_snr_-5_5" / "noise_grid.csv"
-    )
+    (folder,) = workplace.of("student").glob("noise_kitchen_*_snr_-5_5")
+    grid = pandas.read_csv(folder / "noise_grid.csv")
     assert grid["snr_db"].dropna().tolist() == [-5, 5]
     assert (workplace.of("student") / "predictions.csv").read_bytes() == before
 
@@ -376,8 +376,8 @@ def test_a_teacher_with_another_encoder_is_refused(
         ({"fold": 11}, "fold is 11; with 4 speakers folds go from 1 to 4"),
         ({"foldd": 3}, "hparams/teacher.yaml has no key 'foldd'"),
         ({"data_folder": "/none"}, "data_folder '/none' is not a folder"),
-        ({"allow_partial": False}, "not the counts of IEMOCAP"),
-        ({"emotions": "[ang, hap]"}, "unknown emotion"),
+        ({"allow_partial": False, **ANEW}, "not the counts of IEMOCAP"),
+        ({"emotions": "[ang, hap]", **ANEW}, "unknown emotion"),
         ({"wav2vec2_hub": "/none"}, "wav2vec2_hub '/none' cannot be loaded"),
     ],
 )
@@ -395,11 +395,50 @@ def test_other_settings_do_not_go_on_in_the_folder_of_a_run(workplace, trained):
     assert "--system" in said
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"emotions": "[neu, ang, hap, sad]"}, "was trained with emotions"),
+        (
+            {"noise_shares": "{train: 0.2, valid: 0.2, test: 0.6}"},
+            "was trained with noise_shares",
+        ),
+        ({"weighting": "a_weight"}, "'a_weight' for weighting"),
+        ({"data_folder": "/none"}, "data_folder '/none' has not the 8 of 8"),
+    ],
+)
+def test_an_evaluation_keeps_to_what_its_run_was_trained_with(
+    workplace, trained, options, message
+):
+    before = (workplace.of("student") / "predictions.csv").read_bytes()
+    assert message in workplace.refused("evaluate.py", "student", **options)
+    assert (workplace.of("student") / "predictions.csv").read_bytes() == before
+
+
+def test_other_noise_in_the_folder_does_not_go_on_in_a_trained_run(
+    workplace, trained, tmp_path
+):
+    shutil.copytree(workplace.folder / "corpus" / "noise", tmp_path / "noise")
+    hiss = np.random.default_rng(0).uniform(-0.1, 0.1, 96000)
+    soundfile.write(tmp_path / "noise" / f"{NOISES[0]}.wav", hiss, 16000)
+    before = (workplace.of("student") / "protocol.json").read_bytes()
+    said = workplace.refused(
+        "train_student.py", "student", noise_folder=tmp_path / "noise"
+    )
+    assert "trained with other noise_heard" in said
+    assert (workplace.of("student") / "protocol.json").read_bytes() == before
+
+
 def test_an_untrained_system_cannot_be_evaluated(workplace, trained):
     said = workplace.refused("evaluate.py", "student", fold=2)
     assert (
         "holds no trained model; make it with `python train_student.py" in said
     )
+
+
+def test_a_weight_out_of_range_gets_one_line(workplace, trained):
+    said = workplace.refused("train_student.py", "student", alpha=1.5)
+    assert "alpha is 1.5" in said and said.count("\n") == 1
 
 
 def test_a_missing_yaml_is_named(workplace):

@@ -132,8 +132,21 @@ def test_a_missing_speaker_does_not_shift_the_partners(manifests, tmp_path):
     write_fold(manifests, 3, "session_partner", EMOTIONS, tmp_path / "whole")
     (manifests / "03.csv").unlink()
     (manifests / "16.csv").unlink()
-    with pytest.raises(InputError, match="09 and 10 do not share a session|08"):
+    with pytest.raises(InputError, match="08 and 09 do not share a session"):
         write_fold(manifests, 1, "session_partner", EMOTIONS, tmp_path / "run")
+
+
+def test_a_trained_run_keeps_its_utterances(manifests, tmp_path):
+    run = tmp_path / "run"
+    (manifests / "03.csv").rename(tmp_path / "03.csv")
+    write_fold(manifests, 2, "next", EMOTIONS, run)
+    before = (run / "test.csv").read_bytes()
+    (run / "save" / "CKPT+1").mkdir(parents=True)
+    write_fold(manifests, 2, "next", EMOTIONS, run)
+    (tmp_path / "03.csv").rename(manifests / "03.csv")
+    with pytest.raises(InputError, match="train.csv: the run there was train"):
+        write_fold(manifests, 2, "next", EMOTIONS, run)
+    assert (run / "test.csv").read_bytes() == before
 
 
 def test_an_empty_manifest_folder_is_named(tmp_path):

@@ -19,7 +19,12 @@ from mlkd_brain.noise_bank import NoiseBank
 from mlkd_brain.report import main, read_predictions, report, write_into
 
 EMOTIONS = ["ang", "hap", "neu", "sad"]
-CARD = {"weighting": "g712", "system": "student", "noise_heard": {"volvo": "x"}}
+CARD = {
+    "weighting": "g712",
+    "system": "student",
+    "noise_heard": {"volvo": "x"},
+    "noise_evaluated": {"volvo": "x", "factory1": "y"},
+}
 
 
 def predictions(system, fold, hits):
@@ -66,7 +71,9 @@ def results(tmp_path):
 
 def test_ua_is_pooled_with_its_spread_over_folds(results):
     # recalls over two folds: ang 1, hap 1/2, neu 1/2, sad 0; folds 75 and 25
-    assert "| 50.0 ± 35.4 | 50.0 ± 35.4 |" in report(results)
+    text = report(results)
+    assert "| 50.0 ± 35.4 | 50.0 ± 35.4 |" in text
+    assert "standard deviation over" in text
 
 
 def test_a_system_with_other_folds_says_which(results):
@@ -82,6 +89,37 @@ def test_a_noise_that_was_not_heard_is_marked_for_the_student_alone(results):
     assert "| factory1 (unseen) |" in student and "| volvo |" in student
     teacher = report(results).split("**teacher, UA by noise**")[1]
     assert "(unseen)" not in teacher.split("**student")[0]
+
+
+def test_recordings_are_told_apart_by_content_and_not_by_name(results):
+    for fold in (1, 2):
+        path = results / "student" / "1986" / f"fold_{fold}" / "protocol.json"
+        card = json.loads(path.read_text())
+        card["noise_evaluated"] = {"volvo": "another", "factory1": "x"}
+        path.write_text(json.dumps(card))
+    student = report(results).split("**student, UA by noise**")[1]
+    assert "| volvo (unseen) |" in student and "| factory1 |" in student
+
+
+def test_the_headings_say_what_was_not_heard_and_wa_stands_beside_ua(results):
+    text = report(results, brief=True)
+    assert "**UA, 2 noises pooled (factory1 unseen by student)**" in text
+    assert "**WA, 2 noises pooled" in text and "| WA % | 0 dB | clean |" in text
+    assert "**UA, factory1 (factory1 unseen by student)**" in text
+    assert "by noise" not in text
+
+
+def test_systems_with_other_snrs_and_noises_share_a_report(results):
+    folder = write_run(results, "student_other", 1, hits=4)
+    table = pandas.read_csv(folder / "predictions.csv")
+    table["snr_db"] = table["snr_db"].replace(0, -5)
+    table["noise"] = table["noise"].replace("factory1", "kettle")
+    table.to_csv(folder / "predictions.csv", index=False)
+    text = report(results)
+    assert (
+        "1 noises pooled" in text and "| UA % | -5 dB | 0 dB | clean |" in text
+    )
+    assert "| student_other (folds 1) | 100.0 | – | 100.0 |" in text
 
 
 def test_table_2_has_a_true_mean(results):

@@ -23,10 +23,9 @@ from mlkd_brain.experiment import (
     load_hparams,
     make_label_encoder,
     prepare_fold,
-    refuse_other_settings,
-    write_protocol,
 )
 from mlkd_brain.pipelines import batches_of_like_length, dataio_prep
+from mlkd_brain.protocol import refuse_other_settings, write_protocol
 from mlkd_brain.teachers import start_student
 from mlkd_brain.trained import keep_encoder_settings
 
@@ -53,6 +52,7 @@ def main(argv):
         kwargs={
             "teacher": teacher,
             "noise_heard": noises["train"].recordings(),
+            "noise_evaluated": hparams["noise_bank"].checksums,
         },
     )
     label_encoder = make_label_encoder(

@@ -20,9 +20,10 @@ from mlkd_brain.draws import evaluation_draw
 from mlkd_brain.errors import InputError, one_line
 from mlkd_brain.noise import WEIGHTINGS, gain_from_levels, speech_level
 from mlkd_brain.noise_bank import NoiseBank
+from mlkd_brain.protocol import plain_values
 from mlkd_brain.report import markdown_table, write_into
 
-SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}
+TEACHER = pathlib.Path(__file__).parent / "hparams" / "teacher.yaml"
 
 
 def gains_db(paths, bank):
@@ -81,7 +82,8 @@ def main():
     if not paths:
         raise InputError(f"{options.speech_folder}: holds no wav file.")
     with tempfile.TemporaryDirectory() as cache:
-        bank = NoiseBank(options.noise_folder, cache, shares=SHARES)
+        shares = plain_values(TEACHER.read_text())["noise_shares"]
+        bank = NoiseBank(options.noise_folder, cache, shares=shares)
         bank.prepare()
         text = table(gains_db(paths, bank), bank.types)
     print(f"{len(paths)} utterances; dB more noise than with weighting none")

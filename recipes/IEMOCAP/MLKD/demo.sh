@@ -31,9 +31,11 @@ export OMP_NUM_THREADS=1
 mkdir -p results/demo
 log=results/demo/student_unsupervised.log
 echo "the student alone trains meanwhile: $PWD/$log"
+set -m # a process group of its own, to be stopped whole
 SYSTEMS=student_unsupervised bash ../../run_folds.sh 1 "${options[@]}" >$log 2>&1 &
 alone=$!
-trap 'kill $alone 2>/dev/null || true' EXIT
+set +m
+trap 'kill -- -$alone 2>/dev/null || true' EXIT
 SYSTEMS="teacher student" bash ../../run_folds.sh 1 "${options[@]}"
 wait $alone || {
     tail -n 20 $log

@@ -14,14 +14,18 @@ Authors
 import sys
 
 from mlkd_brain.errors import one_line
-from mlkd_brain.evaluation import evaluate_run
+from mlkd_brain.evaluation import HEARD, evaluate_run
 from mlkd_brain.experiment import load_hparams
+from mlkd_brain.protocol import refuse_other_settings
 from mlkd_brain.report import run_report
 
 
 def main(argv):
     """Write predictions.csv and noise_grid.csv, print the paper's tables."""
-    _, hparams, run_opts, _ = load_hparams(argv)
+    hparams_file, hparams, run_opts, overrides = load_hparams(argv)
+    refuse_other_settings(
+        hparams_file, overrides, hparams["output_folder"], heard=HEARD
+    )
     folder = evaluate_run(hparams, device=run_opts["device"])
     print(run_report(folder))
 

@@ -20,10 +20,9 @@ from mlkd_brain.experiment import (
     load_hparams,
     make_label_encoder,
     prepare_fold,
-    refuse_other_settings,
-    write_protocol,
 )
 from mlkd_brain.pipelines import batches_of_like_length, dataio_prep
+from mlkd_brain.protocol import refuse_other_settings, write_protocol
 from mlkd_brain.trained import keep_encoder_settings
 
 

@@ -1,0 +1,170 @@
+"""What a run's numbers rest on, and that it does not change under them.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import json
+import pathlib
+import platform
+
+import speechbrain as sb
+import torch
+import transformers
+from hyperpyyaml import resolve_references
+from ruamel.yaml import YAML
+
+from mlkd_brain.errors import InputError
+from mlkd_brain.files import has_checkpoint, write_json
+from mlkd_brain.manifests import read_manifest
+
+PROTOCOL = "protocol.json"
+HPARAMS = "hyperparams.yaml"
+#: Keys that may change between the parts of one run.
+CHANGEABLE = {
+    "number_of_epochs",
+    "num_workers",
+    "skip_prep",
+    "allow_partial",
+    "save_mixtures",
+}
+
+
+def refuse_other_settings(hparams_file, overrides, output_folder, heard=()):
+    """Refuse to go on in the folder of a run that was started otherwise.
+
+    Folders may move and epochs may be added; anything else would be silently
+    ignored, or mixed with what was learned before.
+
+    Arguments
+    ---------
+    hparams_file : str
+        The yaml.
+    overrides : str
+        Options that replace its keys.
+    output_folder : str or pathlib.Path
+        Of the run.
+    heard : collection of str
+        More keys that may change, as in an evaluation.
+
+    Raises
+    ------
+    InputError
+        If the run there has another value for a key.
+    """
+    before = pathlib.Path(output_folder) / HPARAMS
+    if not before.is_file():
+        return
+    with open(hparams_file, encoding="utf-8") as yaml:
+        now = plain_values(resolve_references(yaml, overrides))
+    then = plain_values(before.read_text(encoding="utf-8"))
+    for key in sorted(then.keys() & now.keys() - CHANGEABLE - set(heard)):
+        if then[key] != now[key] and not key.endswith("_folder"):
+            raise InputError(
+                f"{output_folder} was trained with {key} {then[key]}, not "
+                f"{now[key]}. Give this run a name of its own with --system, or "
+                "delete that folder."
+            )
+
+
+def plain_values(text):
+    """Top-level keys of a yaml whose values are no objects; executes nothing.
+
+    Arguments
+    ---------
+    text : str or file
+        HyperPyYAML, resolved.
+
+    Returns
+    -------
+    dict
+        Numbers, strings, lists, mappings and None by key.
+
+    Example
+    -------
+    >>> plain_values("a: 1\\nb: !new:os.PathLike\\nc: {d: [2]}")
+    {'a': 1, 'c': {'d': [2]}}
+    """
+    values = YAML(typ="rt").load(text)
+    plain = {
+        key: value
+        for key, value in values.items()
+        if getattr(value, "tag", None) is None or value.tag.value is None
+    }
+    return json.loads(json.dumps(plain))
+
+
+def write_protocol(hparams, **facts):
+    """Write protocol.json: what a run's numbers rest on.
+
+    Arguments
+    ---------
+    hparams : dict
+        Of the run.
+    **facts
+        More to write down.
+
+    Raises
+    ------
+    InputError
+        If the run has learned from other speakers, noise or another teacher
+        before.
+    """
+    folder = pathlib.Path(hparams["output_folder"])
+    speakers = {
+        part: sorted(read_manifest(folder / f"{part}.csv")["spk_id"].unique())
+        for part in ("train", "valid", "test")
+    }
+    said = ("system", "seed", "fold", "wav2vec2_hub", "weighting", "snrs_db")
+    card = {
+        **{key: hparams[key] for key in said},
+        "speakers": speakers,
+        **facts,
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "speechbrain": sb.__version__,
+            "transformers": transformers.__version__,
+        },
+    }
+    if has_checkpoint(folder) and (folder / PROTOCOL).is_file():
+        _refuse_other_facts(folder, json.loads(json.dumps(card)))
+    write_json(card, folder / PROTOCOL)
+
+
+def _refuse_other_facts(folder, card):
+    before = read_protocol(folder)
+    for fact in ("speakers", "noise_heard", "teacher"):
+        if before.get(fact) != card.get(fact):
+            raise InputError(
+                f"{folder}: has been trained with other {fact} than it would go "
+                f"on with ({PROTOCOL} there says {before.get(fact)}). Give this "
+                "run a name of its own with --system, or delete that folder."
+            )
+
+
+def read_protocol(folder):
+    """What ``write_protocol`` wrote.
+
+    Arguments
+    ---------
+    folder : str or pathlib.Path
+        Of a run, or of an evaluation below it.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+
+    Returns
+    -------
+    dict
+        Facts by name.
+    """
+    path = pathlib.Path(folder) / PROTOCOL
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(
+            f"{path}: is missing or damaged; train the run again."
+        ) from None
