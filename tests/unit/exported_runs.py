@@ -17,6 +17,7 @@ RATE = 16000
 # as SpeechBrain saves it: references resolved, shared objects as aliases
 HPARAMS = """\
 seed: 1986
+number_of_epochs: 3
 __set_seed: !apply:speechbrain.utils.seed_everything [1986]
 data_folder: !apply:os.getenv [EMODB_ROOT, data/EmoDB]
 system: student
