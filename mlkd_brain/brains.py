@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 from mlkd_brain.lobes import freeze
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
+from mlkd_brain.pipelines import batches_of_like_length
 
 
 class EmotionBrain(sb.Brain):
@@ -23,6 +24,35 @@ class EmotionBrain(sb.Brain):
     ``sig`` and ``emo_encoded``. The epoch with the best UA on the validation
     speaker is kept.
     """
+
+    def fit_fold(self, datasets):
+        """Train on one part of a fold and validate on another.
+
+        Hparams, besides those of the class: ``batch_size``, ``num_buckets``,
+        ``seed``, ``train_dataloader_opts`` and ``valid_dataloader_opts``.
+
+        Arguments
+        ---------
+        datasets : dict
+            "train" and "valid", see ``mlkd_brain.pipelines.dataio_prep``.
+        """
+        # fit sets the epoch of the sampler in this place, of no other
+        self.train_sampler = batches_of_like_length(
+            datasets["train"],
+            self.hparams.batch_size,
+            self.hparams.num_buckets,
+            self.hparams.seed,
+        )
+        self.fit(
+            self.hparams.epoch_counter,
+            datasets["train"],
+            datasets["valid"],
+            train_loader_kwargs={
+                "batch_sampler": self.train_sampler,
+                **self.hparams.train_dataloader_opts,
+            },
+            valid_loader_kwargs=self.hparams.valid_dataloader_opts,
+        )
 
     def compute_forward(self, batch, stage):
         """Classify a batch.

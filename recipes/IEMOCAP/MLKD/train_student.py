@@ -24,7 +24,7 @@ from mlkd_brain.experiment import (
     make_label_encoder,
     prepare_fold,
 )
-from mlkd_brain.pipelines import batches_of_like_length, dataio_prep
+from mlkd_brain.pipelines import dataio_prep
 from mlkd_brain.protocol import refuse_other_settings, write_protocol
 from mlkd_brain.teachers import start_student
 from mlkd_brain.trained import keep_encoder_settings
@@ -67,22 +67,7 @@ def main(argv):
         run_opts=run_opts,
         checkpointer=hparams["checkpointer"],
     )
-    brain.train_sampler = batches_of_like_length(
-        datasets["train"],
-        hparams["batch_size"],
-        hparams["num_buckets"],
-        hparams["seed"],
-    )
-    brain.fit(
-        hparams["epoch_counter"],
-        datasets["train"],
-        datasets["valid"],
-        train_loader_kwargs={
-            "batch_sampler": brain.train_sampler,
-            **hparams["train_dataloader_opts"],
-        },
-        valid_loader_kwargs=hparams["valid_dataloader_opts"],
-    )
+    brain.fit_fold(datasets)
 
 
 if __name__ == "__main__":
