@@ -63,7 +63,7 @@ def test_the_parts_of_a_recording_are_disjoint_and_cover_it(bank):
         assert whole == pytest.approx(0.6 * SECONDS * 16000, abs=2)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.sampled_from(sorted(RATES)),
     st.sampled_from(sorted(SHARES)),
@@ -79,7 +79,7 @@ def test_no_segment_leaves_the_range_of_its_part(
     assert start + length <= stop or start == first  # else it is looped
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.sampled_from(sorted(RATES)),
     st.sampled_from(sorted(SHARES)),

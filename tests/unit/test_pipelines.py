@@ -20,7 +20,7 @@ def epoch_of(sampler, epoch):
     return [list(batch) for batch in sampler]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(st.floats(0.5, 34), min_size=1, max_size=60),
     st.integers(1, 9),
