@@ -218,7 +218,7 @@ def noises_table(predictions, unseen=()):
     )
 
 
-def report(results_folder, evaluation=".", brief=False):
+def report(results_folder, evaluation=".", brief=False, folds=None):
     """Tables 1 and 2 of everything below a folder, as Markdown.
 
     Arguments
@@ -229,17 +229,19 @@ def report(results_folder, evaluation=".", brief=False):
         See ``read_predictions``.
     brief : bool
         Whether to leave out the table of each system.
+    folds : list of int, optional
+        The folds to report; all by default.
 
     Returns
     -------
     str
         Markdown.
     """
-    return tables(
-        read_predictions(results_folder, evaluation),
-        read_protocols(results_folder, evaluation),
-        brief,
-    )
+    predictions = read_predictions(results_folder, evaluation)
+    if folds:
+        predictions = predictions[predictions["fold"].isin(folds)]
+    protocols = read_protocols(results_folder, evaluation)
+    return tables(predictions, protocols, brief)
 
 
 def tables(predictions, protocols, brief=False):
@@ -420,8 +422,13 @@ def main(argv=None):
         action="store_true",
         help="leave out the noises of each system",
     )
+    parser.add_argument(
+        "--folds", type=int, nargs="+", help="these alone, e.g. 1 2"
+    )
     options = parser.parse_args(argv)
-    text = report(options.results, options.evaluation, options.brief)
+    text = report(
+        options.results, options.evaluation, options.brief, options.folds
+    )
     print(text)
     if options.into:
         write_into(options.into, options.marker, text)

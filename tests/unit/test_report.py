@@ -84,6 +84,12 @@ def test_a_system_with_other_folds_says_which(results):
     assert text.index("| teacher") < text.index("| student")
 
 
+def test_some_folds_alone(results):
+    text = report(results, folds=[2])
+    assert "1 of 10 folds (2)" in text and "| student | 25.0 | 25.0 |" in text
+    assert "teacher" not in text.split("- SNR")[0]
+
+
 def test_a_noise_that_was_not_heard_is_marked_for_the_student_alone(results):
     student = report(results).split("**student, UA by noise**")[1]
     assert "| factory1 (unseen) |" in student and "| volvo |" in student
