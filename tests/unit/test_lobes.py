@@ -2,6 +2,9 @@
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch.nn.functional import cross_entropy
 from transformers import AutoModel, Wav2Vec2Config, Wav2Vec2FeatureExtractor
 
 from conftest import FAMILY
@@ -65,6 +68,29 @@ def test_the_order_in_the_batch_changes_nothing(classifier):
         logits = classifier(wavs, lengths).logits
         shuffled = classifier(wavs[order], lengths[order]).logits
     assert relative(shuffled, logits[order]) < 1e-5
+
+
+@settings(
+    max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.integers(1600, 20000), min_size=2, max_size=5),
+    st.integers(0, 99),
+)
+def test_no_batch_changes_an_answer_or_a_training_loss(
+    classifier, samples, seed
+):
+    random = torch.Generator().manual_seed(seed)
+    wavs = [torch.randn(n, generator=random) for n in samples]
+    labels = torch.randint(4, (len(wavs),), generator=random)
+    batch = torch.nn.utils.rnn.pad_sequence(wavs, batch_first=True)
+    lengths = torch.tensor(samples) / batch.shape[1]
+    with torch.no_grad():
+        together = classifier(batch, lengths).logits
+        alone = torch.cat([classifier(wav[None]).logits for wav in wavs])
+    assert relative(together, alone) < 1e-5
+    losses = [cross_entropy(logits, labels) for logits in (together, alone)]
+    assert relative(*losses) < 1e-5
 
 
 def test_gradients_do_not_depend_on_the_batch(classifier):
