@@ -10,7 +10,7 @@ import pathlib
 import platform
 
 from mlkd_brain.files import write_json
-from mlkd_brain.report import markdown_table, write_into
+from mlkd_brain.markdown import markdown_table, write_into
 
 RESULTS = pathlib.Path(__file__).with_name("results.json")
 

@@ -14,7 +14,7 @@ import pandas
 
 from mlkd_brain.errors import InputError, one_line
 from mlkd_brain.evaluation import CLEAN, PREDICTIONS
-from mlkd_brain.files import write_text
+from mlkd_brain.markdown import markdown_table, write_into
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
 from mlkd_brain.protocol import read_protocol
 
@@ -134,25 +134,6 @@ def cell(predictions, accuracy=unweighted_accuracy):
     if len(runs) < 2:
         return f"{pooled:.1f}"
     return f"{pooled:.1f} ± {pandas.Series(runs).std():.1f}"
-
-
-def markdown_table(header, rows):
-    """A Markdown table.
-
-    Example
-    -------
-    >>> print(markdown_table(["system", "0 dB"], [["teacher", "41.0"]]))
-    | system | 0 dB |
-    |---|---|
-    | teacher | 41.0 |
-    """
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        ("|" if row[0] == "---" else "| ")
-        + ("|" if row[0] == "---" else " | ").join(row)
-        + ("|" if row[0] == "---" else " |")
-        for row in lines
-    )
 
 
 def systems_table(predictions, noises, name="UA"):
@@ -330,34 +311,6 @@ def unseen_noises(system, noises, protocols):
             for card in cards
         )
     ]
-
-
-def write_into(path, marker, text):
-    """Replace what stands between two markers of a Markdown file.
-
-    Arguments
-    ---------
-    path : str or pathlib.Path
-        Holds ``<!-- begin MARKER -->`` and ``<!-- end MARKER -->``.
-    marker : str
-        Name of the place.
-    text : str
-        What shall stand there.
-
-    Raises
-    ------
-    InputError
-        If the markers are not there.
-    """
-    path = pathlib.Path(path)
-    begin, end = f"<!-- begin {marker} -->", f"<!-- end {marker} -->"
-    whole = path.read_text(encoding="utf-8")
-    if begin not in whole or end not in whole:
-        raise InputError(
-            f"{path}: has no lines '{begin}' and '{end}'; add them."
-        )
-    head, tail = whole.split(begin)[0], whole.split(end)[1]
-    write_text(f"{head}{begin}\n{text}\n{end}{tail}", path)
 
 
 def _common_noises(predictions):

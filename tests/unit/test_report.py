@@ -14,9 +14,10 @@ from mlkd_brain.audio import read_mono
 from mlkd_brain.errors import InputError
 from mlkd_brain.evaluation import NoiseGrid, noise_grid
 from mlkd_brain.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.markdown import write_into
 from mlkd_brain.noise import speech_level
 from mlkd_brain.noise_bank import NoiseBank
-from mlkd_brain.report import main, read_predictions, report, write_into
+from mlkd_brain.report import main, read_predictions, report
 
 EMOTIONS = ["ang", "hap", "neu", "sad"]
 CARD = {

@@ -18,10 +18,10 @@ from tqdm import tqdm
 from mlkd_brain.audio import read_mono
 from mlkd_brain.draws import evaluation_draw
 from mlkd_brain.errors import InputError, one_line
+from mlkd_brain.markdown import markdown_table, write_into
 from mlkd_brain.noise import WEIGHTINGS, gain_from_levels, speech_level
 from mlkd_brain.noise_bank import NoiseBank
 from mlkd_brain.protocol import plain_values
-from mlkd_brain.report import markdown_table, write_into
 
 TEACHER = pathlib.Path(__file__).parent / "hparams" / "teacher.yaml"
 
