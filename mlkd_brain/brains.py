@@ -8,12 +8,13 @@ import time
 from collections import defaultdict
 
 import speechbrain as sb
-import torch
 import torch.nn.functional as F
 
+from mlkd_brain.epoch_clock import EpochClock, pace
 from mlkd_brain.lobes import freeze
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
 from mlkd_brain.pipelines import batches_of_like_length
+from mlkd_brain.teacher_cache import Guidance, Guide
 
 
 class EmotionBrain(sb.Brain):
@@ -22,8 +23,15 @@ class EmotionBrain(sb.Brain):
     Modules: ``model``, an ``EmotionClassifier``. Hparams: ``checkpointer``,
     ``epoch_counter``, ``number_of_epochs`` and ``train_logger``. A batch has
     ``sig`` and ``emo_encoded``. The epoch with the best UA on the validation
-    speaker is kept.
+    speaker is kept. The log says where each epoch's time went: in waiting for
+    data, in the model, in the optimiser.
     """
+
+    learner = "model"  # its name in the log
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.clock = EpochClock(self.device)
 
     def fit_fold(self, datasets):
         """Train on one part of a fold and validate on another.
@@ -65,6 +73,20 @@ class EmotionBrain(sb.Brain):
         batch = batch.to(self.device)
         return self.modules.model(*batch.sig)
 
+    def fit_batch(self, batch):
+        """A step; the clock gives it to the model and the optimiser."""
+        self.clock.lap("data")
+        self.clock.count(batch.sig.lengths, batch.sig.data.shape[1])
+        loss = super().fit_batch(batch)
+        self.clock.lap(self.learner)
+        return loss
+
+    def optimizers_step(self):
+        """Update the weights."""
+        self.clock.lap(self.learner)
+        super().optimizers_step()
+        self.clock.lap("optimiser")
+
     def compute_objectives(self, predictions, batch, stage):
         """Loss of a batch; also notes its terms and decisions.
 
@@ -99,15 +121,21 @@ class EmotionBrain(sb.Brain):
         """Empties the statistics of the last stage."""
         self.term_sums = defaultdict(float)
         self.references, self.decisions = [], []
+        self.clock.restart()
 
     def on_stage_end(self, stage, stage_loss, epoch=None):
         """Logs the epoch and keeps it if its validation UA is the best."""
         stats = {"loss": stage_loss, **self._summary()}
         if stage == sb.Stage.TRAIN:
             self.train_stats = stats
+            self.pace = pace(self.clock.seconds, self.clock.heard)
             return
         self.hparams.train_logger.log_stats(
-            stats_meta={"epoch": epoch, "time left": self._time_left(epoch)},
+            stats_meta={
+                "epoch": epoch,
+                "time left": self._time_left(epoch),
+                **self.pace,
+            },
             train_stats=self.train_stats,
             valid_stats=stats,
         )
@@ -138,9 +166,9 @@ class DistillationBrain(EmotionBrain):
 
     The teacher is frozen and in eval mode; it hears the clean utterance
     (``clean_sig``), the student the noisy one (``sig``). Hparams, besides those
-    of ``EmotionBrain``: ``objective``, a ``MultiLevelObjective``, and
+    of ``EmotionBrain``: ``objective``, a ``MultiLevelObjective``,
     ``teacher_layers``, the teacher's block paired with each student block,
-    counted from 1.
+    counted from 1, and ``guidance_cache``, a ``TeacherCache``.
 
     Arguments
     ---------
@@ -151,12 +179,30 @@ class DistillationBrain(EmotionBrain):
         Passed to ``sb.Brain``.
     """
 
+    learner = "student"
+
     def __init__(self, *args, teacher, **kwargs):
         super().__init__(*args, **kwargs)
         self.teacher = freeze(teacher).to(self.device)
 
+    def fit_fold(self, datasets):
+        """Fill the teacher's cache, then train as ``EmotionBrain`` does."""
+        self.hparams.guidance_cache.attach(
+            datasets["train"], self.guide, self.hparams.batch_size
+        )
+        if self.hparams.guidance_cache.kind != "none":
+            self.teacher.cpu()  # it has said all it will be asked
+        super().fit_fold(datasets)
+
+    @property
+    def guide(self):
+        """The teacher, asked for the blocks that are distilled."""
+        return Guide(self.teacher, self.hparams.teacher_layers)
+
     def compute_forward(self, batch, stage):
         """Classify the noisy speech; in training, the teacher the clean one.
+
+        The teacher's answer is the batch's own when it comes from the cache.
 
         Returns
         -------
@@ -165,9 +211,17 @@ class DistillationBrain(EmotionBrain):
         """
         predictions = super().compute_forward(batch, stage)
         if stage == sb.Stage.TRAIN:
-            with torch.no_grad():
-                self.guidance = self.teacher(*batch.clean_sig)
+            self.clock.lap(self.learner)
+            self.guidance = self._guidance(batch)
+            self.clock.lap("teacher")
         return predictions
+
+    def _guidance(self, batch):
+        if not hasattr(batch, "teacher_blocks"):
+            return self.guide(*batch.clean_sig)
+        # (batch, frames, layers, features)
+        blocks = batch.teacher_blocks.data.unbind(dim=2)
+        return Guidance(batch.teacher_logits.data, list(blocks))
 
     def objective(self, predictions, labels, batch, stage):
         """The paper's three levels in training, cross-entropy elsewhere."""
@@ -177,7 +231,7 @@ class DistillationBrain(EmotionBrain):
             predictions.logits,
             self.guidance.logits,
             predictions.blocks,
-            [self.guidance.blocks[k - 1] for k in self.hparams.teacher_layers],
+            self.guidance.blocks,
             predictions.frame_mask,
             labels,
         )

@@ -82,6 +82,10 @@ class SpeechEncoder(Wav2Vec2):
                 "config.json, preprocessor_config.json and model.safetensors."
             ) from None
         self.model.config.layerdrop = layerdrop
+        if freeze_feature_extractor:
+            # else transformers asks for a gradient of the waveform, and keeps
+            # every conv layer's output for it
+            self.model.feature_extractor._freeze_parameters()
         if kept_layers is not None:
             keep_blocks(self.model, kept_layers)
         self._keep_padding_out()
@@ -150,11 +154,28 @@ class SpeechEncoder(Wav2Vec2):
             output.last_hidden_state, list(output.hidden_states[1:]), frame_mask
         )
 
+    def count_frames(self, samples):
+        """Frames that the conv encoder makes of so many samples.
+
+        Arguments
+        ---------
+        samples : int or torch.Tensor
+            At 16 kHz.
+
+        Returns
+        -------
+        int or torch.Tensor
+            As the argument.
+        """
+        frames = self.model._get_feat_extract_output_lengths(samples)
+        return frames if isinstance(samples, torch.Tensor) else int(frames)
+
     def _frame_mask(self, wav, samples):
-        count = self.model._get_feat_extract_output_lengths
         if samples is None:
             samples = torch.full((len(wav),), wav.shape[1], device=wav.device)
-        return valid_mask(count(samples), int(count(wav.shape[1])))
+        return valid_mask(
+            self.count_frames(samples), self.count_frames(wav.shape[1])
+        )
 
 
 class EmotionClassifier(torch.nn.Module):

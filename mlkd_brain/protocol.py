@@ -27,6 +27,7 @@ CHANGEABLE = {
     "skip_prep",
     "allow_partial",
     "save_mixtures",
+    "teacher_cache",
 }
 
 
