@@ -19,6 +19,7 @@ from mlkd_brain.padding import (
     valid_mask,
     zero_padding,
 )
+from mlkd_brain.precision import keep_norms_in_float32
 
 Encoding = namedtuple("Encoding", "last blocks frame_mask")
 Classification = namedtuple("Classification", "logits blocks frame_mask")
@@ -45,6 +46,9 @@ class SpeechEncoder(Wav2Vec2):
     layerdrop : float
         Probability of skipping a block in training, in [0, 1]. A skipped block
         has no hidden state of its own to distil.
+    gradient_checkpointing : bool
+        Whether a block's inner activations are computed again for its gradient
+        rather than kept: less memory, more time, the same gradient.
 
     Raises
     ------
@@ -67,6 +71,7 @@ class SpeechEncoder(Wav2Vec2):
         kept_layers=None,
         freeze_feature_extractor=True,
         layerdrop=0.0,
+        gradient_checkpointing=False,
     ):
         try:
             super().__init__(
@@ -86,9 +91,16 @@ class SpeechEncoder(Wav2Vec2):
             # else transformers asks for a gradient of the waveform, and keeps
             # every conv layer's output for it
             self.model.feature_extractor._freeze_parameters()
+        if gradient_checkpointing:
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        # nothing is masked: processes that train together wait for its gradient
+        unused = getattr(self.model, "masked_spec_embed", None)
+        if unused is not None:
+            unused.requires_grad_(False)
         if kept_layers is not None:
             keep_blocks(self.model, kept_layers)
         self._keep_padding_out()
+        keep_norms_in_float32(self.model)
 
     @property
     def hidden_size(self):
@@ -221,9 +233,9 @@ class EmotionClassifier(torch.nn.Module):
         """
         encoding = self.encoder(wavs, wav_lens)
         pooled = mean_over_frames(encoding.last, encoding.frame_mask)
-        return Classification(
-            self.head(pooled).float(), encoding.blocks, encoding.frame_mask
-        )
+        with torch.autocast(pooled.device.type, enabled=False):
+            logits = self.head(pooled)
+        return Classification(logits, encoding.blocks, encoding.frame_mask)
 
 
 def keep_blocks(model, kept_layers):

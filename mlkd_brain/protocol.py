@@ -26,6 +26,7 @@ CHANGEABLE = {
     "num_workers",
     "skip_prep",
     "allow_partial",
+    "gradient_checkpointing",
     "save_mixtures",
     "teacher_cache",
 }

@@ -9,17 +9,12 @@ Authors
  * The MLKD team 2026
 """
 
-import hashlib
-import json
-import os
+import math
 import pathlib
 import shutil
 from collections import namedtuple
-from urllib.parse import quote
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.distributed import run_on_main
@@ -29,6 +24,7 @@ from tqdm import tqdm
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, write_json
+from mlkd_brain.tensor_folder import SafetensorsFolder, digest_of, fingerprint
 
 logger = get_logger(__name__)
 
@@ -206,15 +202,15 @@ class TeacherCache:
         size = sum(guide.bytes_of(seconds, self.dtype) for seconds, _ in rows)
         self._announce(size, len(rows))
         device = next(guide.teacher.parameters()).device
-        with tqdm(total=len(rows), unit="utt", desc="teacher") as progress:
+        # seconds of audio: what the time left depends on
+        total = math.ceil(sum(seconds for seconds, _ in rows))
+        with tqdm(total=total, unit="s", unit_scale=True) as progress:
             for start in range(0, len(rows), batch_size):
-                places = [
-                    place for _, place in rows[start : start + batch_size]
-                ]
+                part = rows[start : start + batch_size]
                 with dataset.output_keys_as(["id", "clean_sig"]):
-                    batch = PaddedBatch([dataset[place] for place in places])
+                    batch = PaddedBatch([dataset[place] for _, place in part])
                 self._ask(answers, batch.to(device), guide)
-                progress.update(len(places))
+                progress.update(sum(seconds for seconds, _ in part))
 
     def _announce(self, size, count):
         where = self.folder if self.kind == "disk" else "memory"
@@ -250,46 +246,6 @@ class TeacherCache:
             }
 
 
-class SafetensorsFolder:
-    """A dictionary of named tensors by key, one memory-mapped file a key.
-
-    Arguments
-    ---------
-    folder : pathlib.Path
-        Exists before anything is written.
-
-    Example
-    -------
-    >>> answers = SafetensorsFolder(getfixture("tmp_path"))
-    >>> answers["u1"] = {"logits": torch.ones(4)}
-    >>> "u1" in answers, "u2" in answers, answers["u1"]["logits"].sum().item()
-    (True, False, 4.0)
-    """
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def _path(self, key):
-        return self.folder / f"{quote(key, safe='')}.safetensors"
-
-    def __contains__(self, key):
-        return self._path(key).is_file()
-
-    def __setitem__(self, key, tensors):
-        unfinished = self._path(key).with_suffix(".unfinished")
-        save_file(tensors, unfinished)
-        os.replace(unfinished, self._path(key))
-
-    def __getitem__(self, key):
-        try:
-            return load_file(self._path(key))
-        except (OSError, SafetensorError) as error:
-            raise InputError(
-                f"{self._path(key)}: cannot be read ({error}). Delete it; the "
-                "next start of the training computes it anew."
-            ) from None
-
-
 def _remembered(answers):
     """Pipeline for what the teacher said of an utterance."""
 
@@ -301,34 +257,3 @@ def _remembered(answers):
         yield answer["teacher_blocks"]
 
     return pipeline
-
-
-def fingerprint(model):
-    """Digest of a model's weights, their names and their types.
-
-    Example
-    -------
-    >>> model = torch.nn.Linear(2, 2)
-    >>> before = fingerprint(model)
-    >>> with torch.no_grad():
-    ...     _ = model.bias.add_(1e-3)
-    >>> fingerprint(model) == before
-    False
-    """
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.cpu().contiguous().view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
-def digest_of(facts):
-    """Short digest of plain data.
-
-    Example
-    -------
-    >>> digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
-    True
-    """
-    text = json.dumps(facts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,6 +1,7 @@
 """What training must do, and must leave alone."""
 
 import copy
+from collections import defaultdict
 from types import SimpleNamespace
 
 import pytest
@@ -58,7 +59,12 @@ def utterances(noise=0.5):
     ]
 
 
-def make_brain(kind, model, folder, epochs=2, lr=1e-3, **options):
+QUIET = {"device": "cpu", "noprogressbar": True}
+
+
+def make_brain(
+    kind, model, folder, epochs=2, lr=1e-3, run_opts=QUIET, **options
+):
     counter = EpochCounter(limit=epochs)
     hparams = {
         "epoch_counter": counter,
@@ -73,7 +79,7 @@ def make_brain(kind, model, folder, epochs=2, lr=1e-3, **options):
         modules={"model": model},
         opt_class=lambda parameters: torch.optim.AdamW(parameters, lr=lr),
         hparams=hparams,
-        run_opts={"device": "cpu", "noprogressbar": True},
+        run_opts=run_opts,
         checkpointer=Checkpointer(folder, {"model": model, "counter": counter}),
         **options,
     )
@@ -185,8 +191,8 @@ def test_the_epoch_with_the_best_validation_ua_is_kept(teacher, tmp_path):
     brain._summary = lambda: {"UA": brain.score, "WA": 0.0}
 
     def on_stage_start(stage, epoch=None):
-        brain.term_sums, brain.references, brain.decisions = {}, [], []
-        brain.term_sums = {"ce": 0.0}
+        brain.term_sums = defaultdict(float)
+        brain.references, brain.decisions = [], []
         if stage == sb.Stage.TRAIN:
             brain.score = next(scores)
 

@@ -67,10 +67,10 @@ def epoch(teacher, source, folder, kind, dtype="float32", workers=0):
     student = EmotionClassifier(SpeechEncoder(source, kept_layers=LAYERS), 4)
     brain = make_brain(DistillationBrain, student, folder, 1, teacher=teacher)
     brain.hparams.guidance_cache = TeacherCache(kind, dtype, folder / "cache")
-    brain.hparams.batch_size, brain.hparams.num_buckets = 2, 1
+    brain.hparams.batch_size, brain.hparams.length_spread = 2, None
     brain.hparams.seed = 3
     brain.hparams.train_dataloader_opts = {"num_workers": workers}
-    brain.hparams.valid_dataloader_opts = {"batch_size": 2}
+    brain.hparams.valid_dataloader_opts = {}
     losses, step = [], brain.fit_batch
     brain.fit_batch = lambda batch: losses.append(step(batch)) or losses[-1]
     brain.fit_fold({"train": utterances(), "valid": utterances(4)})
