@@ -277,6 +277,37 @@ def test_the_same_seed_gives_the_same_log(workplace, trained, tmp_path):
     assert logs[0] == logs[1] and len(logs[0]) == 2
 
 
+def test_two_processes_leave_the_files_of_one(workplace, trained):
+    options = {"system": "student_of_two", "number_of_epochs": 1}
+    workplace.call(
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+        "--nproc_per_node=2",
+        "train_student.py",
+        *workplace.words("student", options),
+        "--distributed_backend=gloo",
+    )
+    workplace.run("evaluate.py", "student", **options)
+    ours, theirs = (workplace.of(s) for s in ("student_of_two", "student"))
+    (line,) = (ours / "train_log.txt").read_text().splitlines()
+    assert "train mse: " in line and "padding: " in line
+    grids = [pandas.read_csv(run / "noise_grid.csv") for run in (ours, theirs)]
+    scores = ["ua", "wa"]
+    pandas.testing.assert_frame_equal(*(g.drop(columns=scores) for g in grids))
+    shutil.rmtree(workplace.results / "student_of_two")
+
+
+def test_a_second_student_finds_the_teachers_answers(workplace, trained):
+    (folder,) = (workplace.of("teacher") / "guidance").glob("[!.]*")
+    answers = set(folder.glob("*.safetensors"))
+    heard = pandas.read_csv(workplace.of("student") / "train.csv")
+    assert {path.stem for path in answers} == set(heard["ID"])
+    before = {path: path.stat().st_mtime_ns for path in answers}
+    options = {"system": "student_again", "number_of_epochs": 1}
+    workplace.run("train_student.py", "student", **options)
+    assert before == {path: path.stat().st_mtime_ns for path in answers}
+    shutil.rmtree(workplace.results / "student_again")
+
+
 # ----------------------------------------------------------------- exports
 
 
