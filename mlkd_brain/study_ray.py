@@ -17,6 +17,12 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.optional import require
 from mlkd_brain.study import read_study
 
+#: Ray's own settings, unless they are set.
+RAY = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # a run is as urgent as one by hand
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # its default will change
+}
 OBJECT_STORE = 100 * 2**20  # bytes; only names and settings pass through it
 #: Set where the study is started, needed where its runs are.
 CARRIED = ("PYTHONPATH", "HF_HOME", "HF_HUB_OFFLINE", "OMP_WAIT_POLICY")
@@ -80,9 +86,8 @@ class Cluster:
         self.name = uuid.uuid4().hex[:8]
 
     def __enter__(self):
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        # its default will change; say what we rely on
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        for name, value in RAY.items():
+            os.environ.setdefault(name, value)
         import ray
 
         local = {

@@ -47,7 +47,7 @@ def read_stamp(folder):
     -------
     dict
         ``state`` ("running", "stopped", "failed" or "finished"), ``content``, ``study``,
-        ``node``, ``attempts`` and ``seconds`` spent on it.
+        ``node``, ``pid``, ``attempts`` and ``seconds`` spent on it.
     """
     try:
         return json.loads((folder / STAMP).read_text(encoding="utf-8"))
@@ -100,6 +100,7 @@ def _attempt(job, stamp):
             "study": job["study"],
             "node": ray.get_runtime_context().get_node_id(),
             "host": socket.gethostname(),
+            "pid": os.getpid(),
             "attempts": stamp.get("attempts", 0) + 1,
             "seconds": round(seconds, 1),
             **facts,
@@ -121,12 +122,37 @@ def _attempt(job, stamp):
 
 
 def _call(words, job):
-    """Run a script to its end, its output appended to the run's log."""
-    path = job["run"].folder / LOG
-    with open(path, "ab") as log:
+    """Run a script to its end."""
+    process = start(words, job)
+    try:
+        while process.poll() is None:
+            time.sleep(0.1)  # Ray's cancelling does not interrupt a wait
+    except BaseException:
+        end(process)
+        raise
+    refuse_failure(process, words, job)
+
+
+def start(words, job):
+    """Start a script, its output appended to the run's log.
+
+    Arguments
+    ---------
+    words : list of str
+        The script and its options.
+    job : dict
+        ``run``, ``recipe`` and ``environment``, see ``execute``.
+
+    Returns
+    -------
+    subprocess.Popen
+        It ends when we do.
+    """
+    job["run"].folder.mkdir(parents=True, exist_ok=True)
+    with open(job["run"].folder / LOG, "ab") as log:
         log.write(f"\n$ python {' '.join(words)}\n".encode())
         log.flush()
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, *words],
             cwd=job["recipe"],
             env={**os.environ, **job["environment"]},
@@ -135,27 +161,28 @@ def _call(words, job):
             start_new_session=True,
             preexec_fn=_end_with_parent,
         )
-        status = _wait(process)
-    if status:
-        kind = RunRefused if status == BAD_INPUT else RunFailed
-        raise kind(f"{last_line(path)} ({words[0]} ended with {status})")
 
 
-def _wait(process):
-    """Exit status of a script; it is ended when we are interrupted."""
-    try:
-        while process.poll() is None:
-            time.sleep(0.1)  # Ray's cancelling does not interrupt a wait
-        return process.returncode
-    except BaseException:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(process.pid, number)
-                process.wait(PATIENCE)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                continue
-            break
-        raise
+def end(process):
+    """End a script and what it started, politely first."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(PATIENCE)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def refuse_failure(process, words, job):
+    """Raise what the exit status of a script says, with its last words."""
+    if process.returncode:
+        refused = process.returncode == BAD_INPUT
+        said = last_line(job["run"].folder / LOG)
+        raise (RunRefused if refused else RunFailed)(
+            f"{said} ({words[0]} ended with {process.returncode})"
+        )
 
 
 try:

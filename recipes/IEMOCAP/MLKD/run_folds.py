@@ -17,6 +17,12 @@ from iemocap_prepare import prepare_iemocap
 from mlkd_brain.errors import one_line
 from mlkd_brain.study_ray import run_study
 
+
+def main(argv):
+    """Run what study.yaml and the options ask for, then the report."""
+    run_study(argv, prepare_iemocap)
+
+
 if __name__ == "__main__":
     with one_line():
-        run_study(sys.argv[1:], prepare_iemocap)
+        main(sys.argv[1:])
