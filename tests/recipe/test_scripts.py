@@ -185,7 +185,7 @@ def test_the_report_puts_the_three_systems_side_by_side(workplace, trained):
     text = report(workplace.results)
     for system in SYSTEMS:
         assert f"\n| {system} |" in text
-    assert "1 of 10 folds (1)" in text and "g712" in text
+    assert "1 of 4 folds (1)" in text and "g712" in text
 
 
 def test_the_leakage_check_finds_nothing_in_what_the_scripts_leave(
