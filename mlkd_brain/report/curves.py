@@ -16,6 +16,7 @@ from mlkd_brain.report.style import (
     legend,
     marker,
     new_figure,
+    panel_grid,
 )
 from mlkd_brain.report.tables import conditions, of
 from mlkd_brain.report.titles import in_order
@@ -70,16 +71,12 @@ def ua_by_noise(predictions, noises):
     matplotlib.figure.Figure
         Three panels a row.
     """
-    columns = min(3, len(noises))
-    rows = -(-len(noises) // columns)
-    figure, axes = new_figure(rows, columns, 0.6 + 2.3 * rows, sharey=True)
-    for panel, noise in zip(axes.flat, noises):
+    figure, axes, panels = panel_grid(len(noises), 2.3, sharey=True)
+    for panel, noise in zip(panels, noises):
         heading(panel, noise)
         _draw_systems(panel, predictions, [noise])
     for panel in axes[:, 0]:
         panel.set_ylabel("UA, %", fontsize=9, color=GREY)
-    for panel in axes.flat[len(noises) :]:
-        panel.set_axis_off()
     legend(figure, in_order(predictions["system"].unique()))
     return figure
 
@@ -176,16 +173,12 @@ def training(curves):
     """
     terms = curves.set_index(["part", "term"])
     shown = {key: name for key, name in TERMS.items() if key in terms.index}
-    columns = min(3, len(shown))
-    rows = -(-len(shown) // columns)
-    figure, axes = new_figure(rows, columns, 0.6 + 2.2 * rows)
-    for panel, (key, name) in zip(axes.flat, shown.items()):
+    figure, _, panels = panel_grid(len(shown), 2.2)
+    for panel, (key, name) in zip(panels, shown.items()):
         heading(panel, name)
         _draw_runs(panel, terms.loc[[key]], 100 if key[1] == "UA" else 1)
         panel.set_xlabel("epoch", fontsize=9, color=GREY)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for panel in axes.flat[len(shown) :]:
-        panel.set_axis_off()
     legend(figure, in_order(curves["system"].unique()))
     return figure
 

@@ -20,6 +20,7 @@ from mlkd_brain.report.style import (
     legend,
     marker,
     new_figure,
+    panel_grid,
     spoken,
 )
 from mlkd_brain.report.tables import column, conditions, of
@@ -104,25 +105,18 @@ def reliability_diagram(predictions, noises):
     """
     heard = conditions(predictions, noises)
     systems = in_order(predictions["system"].unique())
-    columns = min(3, len(heard))
-    rows = -(-len(heard) // columns)
-    figure, axes = new_figure(
-        rows, columns, 0.6 + 2.6 * rows, sharex=True, sharey=True
-    )
-    for panel, (key, own) in zip(axes.flat, heard.items()):
+    figure, axes, panels = panel_grid(len(heard), 2.6, sharey=True)
+    for panel, (key, own) in zip(panels, heard.items()):
         heading(panel, column(key))
         panel.plot([0, 100], [0, 100], color="#bbbbbb", linewidth=1)
         for place, (system, colour) in enumerate(colours(systems).items()):
             if len(part := of(system, own)):
                 _draw_reliability(panel, system, part, colour)
                 _write_error(panel, part, colour, place)
-        panel.set(xlim=(20, 101), ylim=(0, 101), aspect="auto")
-    for panel in axes[-1]:
+        panel.set(xlim=(20, 102), ylim=(-2, 102))
         panel.set_xlabel("confidence, %", fontsize=9, color=GREY)
     for panel in axes[:, 0]:
         panel.set_ylabel("right, %", fontsize=9, color=GREY)
-    for panel in axes.flat[len(heard) :]:
-        panel.set_axis_off()
     legend(figure, systems)
     return figure
 

@@ -54,8 +54,7 @@ def protocol_card(study, problems):
         "an SNR compares": _weightings(protocols),
         "epoch chosen by": _epochs(protocols),
         "encoder": _list(_encoders(protocols)),
-        "intervals": "95 %, bootstrap over whole speakers "
-        f"({RESAMPLES} resamples); few speakers make them narrow",
+        "intervals": _intervals(predictions),
         "versions": _versions(protocols),
     }
     return markdown_table(["protocol", ""], [[k, v] for k, v in rows.items()])
@@ -84,35 +83,54 @@ def _scored(predictions):
 
 
 def _folds(predictions, protocols):
-    """Folds of each system; those that are missing are named."""
-    wanted = set(range(1, number_of_folds(protocols) + 1))
-    words = []
-    for (system, seed), own in predictions.groupby(["system", "seed"]):
-        done = set(own["fold"])
-        if done != wanted:
-            words.append(f"{system}, seed {seed}: {_list(sorted(done))} only")
+    """Folds of each system and seed; those that are missing are told."""
+    wanted = number_of_folds(protocols)
+    done = {
+        f"{system}, seed {seed}": _list(sorted(own["fold"].unique()))
+        for (system, seed), own in predictions.groupby(["system", "seed"])
+    }
+    whole = _list(range(1, wanted + 1))
+    words = [
+        f"all {wanted} of {names}"
+        if folds == whole
+        else f"**{folds}** of {wanted} of {names}"
+        for folds, names in _grouped(done, "every system and seed").items()
+    ]
     runs = len(predictions.groupby(["system", "seed", "fold"]))
-    total = f"leave one speaker out, {runs} runs; "
-    return total + (
-        "; ".join(words) or f"all {len(wanted)} folds of every system"
-    )
+    return f"leave one speaker out, {runs} runs: {'; '.join(words)}"
+
+
+def _grouped(said, everyone):
+    """Names of those of whom the same is said; or that it is said of all."""
+    names = {}
+    for name, words in said.items():
+        names.setdefault(words, []).append(name)
+    if len(names) == 1:
+        return dict.fromkeys(names, everyone)
+    return {words: "; ".join(own) for words, own in names.items()}
 
 
 def _noise_heard(predictions, protocols):
     """Seen or unseen noise, for each system."""
-    words = []
-    for system in in_order(predictions["system"].unique()):
-        cards = [c for c in protocols if c["system"] == system]
-        heard = [c["noise_heard"] for c in cards if "noise_heard" in c]
-        if not heard:
-            words.append(f"{system}: none, clean speech")
-            continue
-        own = predictions[predictions["system"] == system]["noise"].unique()
-        noises = [name for name in own if name != CLEAN]
-        unseen = unseen_noises(system, noises, cards)
-        said = f"unseen: {_list(unseen)}" if unseen else "none unseen"
-        words.append(f"{system}: {_list(heard[0])} ({said})")
-    return "; ".join(words)
+    said = {
+        system: _seen(
+            predictions[predictions["system"] == system]["noise"].unique(),
+            [card for card in protocols if card["system"] == system],
+        )
+        for system in in_order(predictions["system"].unique())
+    }
+    grouped = _grouped(said, "every system")
+    return "; ".join(f"{names}: {words}" for words, names in grouped.items())
+
+
+def _seen(evaluated, cards):
+    heard = [card["noise_heard"] for card in cards if "noise_heard" in card]
+    if not heard:
+        return "none, clean speech"
+    noises = [name for name in evaluated if name != CLEAN]
+    unseen = unseen_noises(cards[0]["system"], noises, cards)
+    said = f"unseen: {_list(unseen)}" if unseen else "none unseen"
+    return f"{_list(heard[0])} ({said})"
 
 
 def _test_noise(protocols):
@@ -127,6 +145,15 @@ def _test_noise(protocols):
     return ", ".join(
         f"{name} {start / SAMPLES_PER_SECOND:.1f}–{stop / SAMPLES_PER_SECOND:.1f} s"
         for name, (start, stop) in ranges.items()
+    )
+
+
+def _intervals(predictions):
+    if predictions["spk_id"].nunique() < 2:
+        return "none: they need two speakers"
+    return (
+        f"95 %, bootstrap over whole speakers ({RESAMPLES} resamples); few "
+        "speakers make them narrow"
     )
 
 

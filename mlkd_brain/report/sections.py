@@ -6,6 +6,8 @@ Authors
 
 from typing import NamedTuple
 
+from tqdm import tqdm
+
 from mlkd_brain.report import comparisons, curves, panels, paper, tables
 from mlkd_brain.report.cells import mean_with_spread, pooled_with_interval
 from mlkd_brain.report.tables import Table
@@ -36,18 +38,22 @@ def sections(study):
     """
     noises = common_noises(study.predictions)
     factory = [name for name in noises if "factory" in name]
-    noisy = [_over_snr(study, noises, factory)]
-    noisy += [_table_1(study, name) for name in factory]
-    noisy += [_all_noises(study, noises), _table_2(study)]
-    made = [
-        *(noisy if noises else []),
-        _table_3(study),
-        _tests(study, factory or noises),
-        _speakers(study, noises),
-        _confusion(study, noises),
-        _calibration(study, noises),
-        _training(study),
+    noisy = [
+        (_over_snr, noises, factory),
+        *((_table_1, name) for name in factory),
+        (_all_noises, noises),
+        (_table_2,),
     ]
+    parts = [
+        *(noisy if noises else ()),
+        (_table_3,),
+        (_tests, factory or noises),
+        (_speakers, noises),
+        (_confusion, noises),
+        (_calibration, noises),
+        (_training,),
+    ]
+    made = [make(study, *given) for make, *given in tqdm(parts, desc="report")]
     return [section for section in made if section is not None]
 
 

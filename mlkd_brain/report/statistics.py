@@ -137,10 +137,14 @@ def counts_by_speaker(predictions):
     right, total : np.ndarray
         (speakers, classes).
     """
-    hit = predictions["emo"] == predictions["predicted"]
-    groups = hit.groupby([predictions["spk_id"], predictions["emo"]])
-    table = groups.agg(["sum", "size"]).unstack(fill_value=0)
-    return table["sum"].to_numpy(), table["size"].to_numpy()
+    speaker, speakers = pandas.factorize(predictions["spk_id"], sort=True)
+    emotion, emotions = pandas.factorize(predictions["emo"], sort=True)
+    shape = (len(speakers), len(emotions))
+    hit = (predictions["emo"] == predictions["predicted"]).to_numpy()
+    right, total = np.zeros(shape, int), np.zeros(shape, int)
+    np.add.at(right, (speaker[hit], emotion[hit]), 1)
+    np.add.at(total, (speaker, emotion), 1)
+    return right, total
 
 
 class Comparison(NamedTuple):

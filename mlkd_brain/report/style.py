@@ -16,6 +16,7 @@ from mlkd_brain.report.titles import SYSTEMS, in_order
 DPI = 150
 WIDTH = 8.5  # inches; a README shows them about 880 pixels wide
 LINE = 12 / 72  # inches from one label to the next
+LEGEND = 125  # characters of a legend's row
 GREY = "#6e6e6e"
 #: Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = dict(
@@ -81,6 +82,35 @@ def new_figure(rows, columns, height, **options):
     return figure, axes
 
 
+def panel_grid(count, height, **options):
+    """A figure for some panels, at most three a row.
+
+    Arguments
+    ---------
+    count : int
+        Panels.
+    height : float
+        Of a row, inches.
+    **options
+        Passed to ``subplots``.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        With room for a legend.
+    axes : np.ndarray
+        (rows, columns).
+    panels : list
+        The first ``count`` axes; the others are not seen.
+    """
+    columns = 2 if count in (2, 4) else min(3, count)
+    rows = -(-count // columns)
+    figure, axes = new_figure(rows, columns, 0.6 + height * rows, **options)
+    for panel in axes.flat[count:]:
+        panel.set_axis_off()
+    return figure, axes, list(axes.flat[:count])
+
+
 def save_png(figure, path):
     """Write a figure with at most 256 colours, a third of the bytes.
 
@@ -144,10 +174,11 @@ def legend(figure, systems):
         )
         for system, colour in colours(systems).items()
     ]
+    longest = max(map(len, systems))
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=len(handles),
+        ncols=min(len(handles), max(1, LEGEND // (longest + 6))),
         frameon=False,
         fontsize=9,
     )
