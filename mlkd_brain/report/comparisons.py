@@ -13,12 +13,11 @@ from mlkd_brain.report import paper
 from mlkd_brain.report.cells import NOTHING, number, p_value, signed
 from mlkd_brain.report.statistics import (
     accuracy,
-    calibration_error,
     compare,
     crossings,
 )
 from mlkd_brain.report.tables import column, conditions, of
-from mlkd_brain.report.titles import in_order, with_runs
+from mlkd_brain.report.titles import in_order
 
 MEBIBYTE = 2**20
 
@@ -141,23 +140,6 @@ def _crossing(system, curve, teacher):
         return f"{system} is {better} than the teacher below {met[0]:.1f} dB"
     places = " and ".join(f"{snr:.1f}" for snr in met)
     return f"{system} and the teacher cross at {places} dB"
-
-
-def calibration_frame(predictions, noises):
-    """Expected calibration error of each system and condition, in points."""
-    heard = conditions(predictions, noises)
-    return pandas.DataFrame(
-        {
-            "ECE, points": with_runs(system, predictions),
-            **{
-                column(key): number(calibration_error(own_system))
-                if len(own_system := of(system, own))
-                else NOTHING
-                for key, own in heard.items()
-            },
-        }
-        for system in in_order(predictions["system"].unique())
-    )
 
 
 def costs_frame(costs):

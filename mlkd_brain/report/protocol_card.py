@@ -86,7 +86,7 @@ def _folds(predictions, protocols):
     """Folds of each system and seed; those that are missing are told."""
     wanted = number_of_folds(protocols)
     done = {
-        f"{system}, seed {seed}": _list(sorted(own["fold"].unique()))
+        f"{system} (seed {seed})": _list(sorted(own["fold"].unique()))
         for (system, seed), own in predictions.groupby(["system", "seed"])
     }
     whole = _list(range(1, wanted + 1))
@@ -107,7 +107,7 @@ def _grouped(said, everyone):
         names.setdefault(words, []).append(name)
     if len(names) == 1:
         return dict.fromkeys(names, everyone)
-    return {words: "; ".join(own) for words, own in names.items()}
+    return {words: ", ".join(own) for words, own in names.items()}
 
 
 def _noise_heard(predictions, protocols):

@@ -8,8 +8,14 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from mlkd_brain.report import comparisons, curves, panels, paper, tables
+from mlkd_brain.report import comparisons, curves, paper, tables
+from mlkd_brain.report.calibration import (
+    calibration_frame,
+    reliability_diagram,
+)
 from mlkd_brain.report.cells import mean_with_spread, pooled_with_interval
+from mlkd_brain.report.confusion import confusion
+from mlkd_brain.report.speakers import speakers_figure, speakers_frame
 from mlkd_brain.report.tables import Table
 from mlkd_brain.report.titles import common_noises, title, unseen_words
 
@@ -190,13 +196,13 @@ def _speakers(study, noises):
     return Section(
         "Speakers",
         "",
-        {"speakers": panels.speakers(predictions, noises)},
+        {"speakers": speakers_figure(predictions, noises)},
         (
             Table(
                 "speakers",
                 f"UA of each speaker: {len(noises)} noises at all SNRs / clean "
                 f"({_said(study)})",
-                tables.speakers_frame(predictions, noises),
+                speakers_frame(predictions, noises),
             ),
         ),
     )
@@ -206,7 +212,7 @@ def _confusion(study, noises):
     return Section(
         "Confusion",
         f"Percent of the true class (row); {len(noises)} noises pooled.",
-        {"confusion": panels.confusion(study.predictions, noises)},
+        {"confusion": confusion(study.predictions, noises)},
     )
 
 
@@ -219,12 +225,12 @@ def _calibration(study, noises):
         "Expected calibration error (ECE): how far confidence is from accuracy. "
         "A point is a tenth of the range of confidence, larger with more "
         "utterances, left out with less than 1 % of them.",
-        {"reliability": panels.reliability_diagram(predictions, noises)},
+        {"reliability": reliability_diagram(predictions, noises)},
         (
             Table(
                 "calibration",
                 f"ECE, {len(noises)} noises pooled ({_said(study)})",
-                comparisons.calibration_frame(predictions, noises),
+                calibration_frame(predictions, noises),
             ),
         ),
     )

@@ -17,7 +17,6 @@ from scipy.stats import binomtest
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
 
 RESAMPLES = 2000
-BINS = 10  # of confidence, equally wide
 ACCURACIES = {"UA": unweighted_accuracy, "WA": weighted_accuracy}
 #: What makes two predictions of two systems a pair.
 PAIRED = ["seed", "fold", "ID", "noise", "snr_db"]
@@ -254,53 +253,3 @@ def crossings(snrs_db, first, second):
         for (left, before), (right, after) in zip(sides, sides[1:])
         if before * after < 0
     ]
-
-
-def reliability(predictions):
-    """How often a confidence is right.
-
-    Arguments
-    ---------
-    predictions : pandas.DataFrame
-        With a probability for each class, ``p_<emotion>``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``utterances``, mean ``confidence`` and ``accuracy`` in [0, 1] for each
-        of ``BINS`` bins of the winner's probability that is not empty.
-    """
-    probabilities = predictions.filter(regex="^p_").to_numpy()
-    confidence = probabilities.max(axis=1)
-    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    table = pandas.DataFrame(
-        {
-            "confidence": confidence,
-            "accuracy": (
-                predictions["emo"] == predictions["predicted"]
-            ).to_numpy(float),
-        }
-    )
-    bins = table.groupby(place)
-    return bins.mean().assign(utterances=bins.size())
-
-
-def calibration_error(predictions):
-    """Expected calibration error: how far confidence is from accuracy.
-
-    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017,
-    equation 3, with ``BINS`` bins.
-
-    Arguments
-    ---------
-    predictions : pandas.DataFrame
-        As in ``reliability``.
-
-    Returns
-    -------
-    float
-        Percentage points, in [0, 100].
-    """
-    bins = reliability(predictions)
-    gaps = (bins["accuracy"] - bins["confidence"]).abs()
-    return float(100 * np.average(gaps, weights=bins["utterances"]))

@@ -12,7 +12,7 @@ import pandas
 from mlkd_brain.evaluation import CLEAN
 from mlkd_brain.markdown import markdown_table
 from mlkd_brain.report import paper
-from mlkd_brain.report.cells import NOTHING, number, pooled, signed
+from mlkd_brain.report.cells import NOTHING, number, signed
 from mlkd_brain.report.statistics import (
     accuracies_of_runs,
     accuracy,
@@ -228,57 +228,6 @@ def means_frame(predictions):
             }
         )
     return pandas.DataFrame(rows)
-
-
-def speakers_frame(predictions, noises):
-    """UA of each speaker, gender and style: in noise, and of clean speech.
-
-    Arguments
-    ---------
-    predictions : pandas.DataFrame
-        Of several systems; rows of genders and styles need its columns
-        ``gender`` and ``style``.
-    noises : list of str
-        Noise types to pool.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text, ``noise / clean``; percent.
-    """
-    heard = predictions["noise"].isin([*noises, CLEAN])
-    rows = []
-    for key, label in (("spk_id", ""), ("gender", "gender "), ("style", "")):
-        groups = (
-            dict(iter(predictions[heard].groupby(key)))
-            if key in predictions
-            else {}
-        )
-        if key != "spk_id" and len(groups) < 2:
-            continue  # nothing to tell apart
-        rows += [
-            {
-                "UA %": f"{label}{value}{_gender(key, own)}",
-                "utterances": str(own["ID"].nunique()),
-                **{
-                    system: _noisy_and_clean(of(system, own))
-                    for system in in_order(predictions["system"].unique())
-                },
-            }
-            for value, own in groups.items()
-        ]
-    return pandas.DataFrame(rows)
-
-
-def _gender(key, predictions):
-    if key != "spk_id" or "gender" not in predictions:
-        return ""
-    return f" ({predictions['gender'].iloc[0]})"
-
-
-def _noisy_and_clean(predictions):
-    clean = predictions["noise"] == CLEAN
-    return f"{pooled(predictions[~clean])} / {pooled(predictions[clean])}"
 
 
 def all_cells(predictions):

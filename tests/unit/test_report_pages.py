@@ -13,11 +13,11 @@ from mlkd_brain.report.__main__ import main
 from mlkd_brain.report.comparisons import crossing_words
 from mlkd_brain.report.paper import beside
 from mlkd_brain.report.results import read_study, unpacked
+from mlkd_brain.report.speakers import speakers_frame
 from mlkd_brain.report.style import spread
 from mlkd_brain.report.tables import (
     frame_beside_paper,
     means_frame,
-    speakers_frame,
 )
 from mlkd_brain.report.titles import title, with_runs
 
@@ -94,9 +94,9 @@ def test_the_card_stands_on_top_and_names_what_is_wrong(page):
     assert "teachers included | none |" in card
     assert "between training, validation and test | none |" in card
     assert "student/1986/fold_3: has no predictions.csv" in card
-    assert "**1, 2** of 10 of student, seed 1986" in card
+    assert "**1, 2** of 10 of student (seed 1986)" in card
     assert "teacher: none, clean speech" in card
-    assert "student; my_system: babble, factory1 (none unseen)" in card
+    assert "student, my_system: babble, factory1 (none unseen)" in card
     assert "factory1 16.0–20.0 s" in card and "weighting g712" in card
     assert "UA on the validation speaker: 5 to 7" in card
     assert "/somewhere" not in card and "| encoder | encoder |" in card

@@ -9,14 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
+from mlkd_brain.report.calibration import calibration_error, reliability
 from mlkd_brain.report.statistics import (
-    calibration_error,
     compare,
     crossings,
     interval,
     interval_of_difference,
     mcnemar,
-    reliability,
 )
 
 
