@@ -5,6 +5,7 @@ Authors
 """
 
 import itertools
+import math
 
 import pandas
 
@@ -64,7 +65,7 @@ def _test(comparison):
         return NOTHING
     p = p_value(comparison.p_value)
     p = f"p {p}" if p.startswith("<") else f"p = {p}"
-    if comparison.low != comparison.low:  # one speaker: no interval
+    if math.isnan(comparison.low):  # one speaker
         return f"{signed(comparison.difference)}, {p}"
     return (
         f"{signed(comparison.difference)} [{signed(comparison.low)}, "

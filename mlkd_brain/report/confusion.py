@@ -4,10 +4,12 @@ Authors
  * The MLKD team 2026
 """
 
+import textwrap
+
 import numpy as np
 import pandas
 
-from mlkd_brain.report.style import new_figure, spoken
+from mlkd_brain.report.style import WIDTH, new_figure, spoken
 from mlkd_brain.report.tables import column, conditions, of
 from mlkd_brain.report.titles import in_order
 
@@ -30,8 +32,9 @@ def confusion(predictions, noises):
     heard = conditions(predictions, noises)
     systems = in_order(predictions["system"].unique())
     emotions = sorted(predictions["emo"].unique())
+    side = (WIDTH - 0.6) / max(4, len(heard))
     figure, axes = new_figure(
-        len(systems), len(heard), 0.3 + 1.45 * len(systems)
+        len(systems), len(heard), 0.4 + 1.06 * side * len(systems)
     )
     for row, system in zip(axes, systems):
         for panel, (key, own) in zip(row, heard.items()):
@@ -43,7 +46,7 @@ def confusion(predictions, noises):
             if system != systems[-1]:
                 panel.set_xticks([])
         row[0].set_yticks(range(len(emotions)), emotions)
-        row[0].set_ylabel(spoken(system), fontsize=9)
+        row[0].set_ylabel(textwrap.fill(spoken(system), 14), fontsize=9)
     return figure
 
 

@@ -23,6 +23,7 @@ from mlkd_brain.protocol import PROTOCOL, read_protocol
 ARCHIVE = "runs.tar.xz"
 LOG = "train_log.txt"
 MANIFEST = "test.csv"
+COLUMNS = "system seed fold ID spk_id noise snr_db emo predicted".split()
 #: Digits of a probability after the point: what the archive keeps.
 DIGITS = 3
 ENTRY = re.compile(r"(train|valid) ([^:,]+): ([^,\s]+)")
@@ -188,7 +189,7 @@ def read_table(path):
     Raises
     ------
     InputError
-        If it cannot be read as a table.
+        If it cannot be read as a table of predictions.
 
     Returns
     -------
@@ -201,6 +202,11 @@ def read_table(path):
         raise InputError(
             f"{path}: cannot be read ({error}); run evaluate.py again."
         ) from None
+    missing = [name for name in COLUMNS if name not in table]
+    if missing:
+        raise InputError(
+            f"{path}: has no column {', '.join(missing)}; run evaluate.py again."
+        )
     probabilities = [name for name in table if name.startswith("p_")]
     return table.assign(**table[probabilities].round(DIGITS))
 

@@ -258,6 +258,16 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path):
             pass
 
 
+def test_a_damaged_table_is_named(tmp_path):
+    study = FabricatedStudy(tmp_path, ["student"], folds=(1,), utterances=4)
+    study.edit_predictions(lambda table: table.drop(columns="emo"), "student")
+    with pytest.raises(InputError, match="predictions.csv: has no column emo"):
+        read_study(tmp_path)
+    (study.of("student") / "predictions.csv").write_text("")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_study(tmp_path)
+
+
 def test_labels_keep_their_distance_and_their_middle():
     assert spread([1.0, 1.0, 1.0], 2.0) == [-1.0, 1.0, 3.0]
     assert spread([0.0, 10.0], 2.0) == [0.0, 10.0]
