@@ -18,6 +18,7 @@ from mlkd_brain.evaluation import noise_grid
 from mlkd_brain.export import export
 from mlkd_brain.inference import load_recognizer
 from mlkd_brain.report import report
+from mlkd_brain.report.leakage import find_problems
 from mlkd_brain.trained import TrainedRun
 
 pytest.importorskip("parselmouth", reason="the embedded corpus needs Praat")
@@ -111,7 +112,32 @@ def test_the_report_puts_the_three_systems_side_by_side(workplace, trained):
     text = report(workplace.results)
     for system in SYSTEMS:
         assert f"\n| {system} |" in text
-    assert "1 of 10 folds (1)" in text and "g712" in text
+    assert "1 of 4 folds (1)" in text and "g712" in text
+
+
+def test_the_leakage_check_finds_nothing_in_what_the_scripts_leave(
+    workplace, trained
+):
+    assert find_problems(workplace.results) == []
+    card = json.loads((workplace.of("student") / "protocol.json").read_text())
+    assert card["corpus"] == "IEMOCAP"
+    speakers = card["speakers"]
+    assert card["teacher_speakers"] == speakers
+    for name in NOISES:
+        ranges = card["noise_ranges"][name]
+        assert card["noise_ranges_evaluated"][name] == ranges["test"]
+        assert ranges["train"][1] <= ranges["valid"][0] < ranges["test"][0]
+    assert card["best_epoch"]["epoch"] in (1, 2)
+
+
+def test_the_student_costs_less_than_its_teacher(workplace, trained):
+    teacher, student = (
+        json.loads((workplace.of(system) / "complexity.json").read_text())
+        for system in ("teacher", "student")
+    )
+    for fact in ("parameters", "bytes", "macs"):
+        assert 0 < student[fact] < teacher[fact]
+    assert student["milliseconds"] > 0 and "cores" in student["machine"]
 
 
 def test_two_systems_hear_the_same_mixtures(workplace, trained, tmp_path):
