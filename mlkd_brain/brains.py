@@ -27,8 +27,8 @@ class EmotionBrain(sb.Brain):
     """Learns emotions from labels alone: the teacher, the unsupervised student.
 
     Modules: ``model``, an ``EmotionClassifier``. Hparams: ``checkpointer``,
-    ``epoch_counter``, ``number_of_epochs`` and ``train_logger``. A batch has
-    ``sig`` and ``emo_encoded``. The epoch with the best UA on the validation
+    ``epoch_counter``, ``learning_rate``, ``number_of_epochs`` and
+    ``train_logger``. A batch has ``sig`` and ``emo_encoded``. The epoch with the best UA on the validation
     speaker is kept. The log says where each epoch's time went: in waiting for
     data, in the model, in the optimiser.
     """
@@ -39,6 +39,7 @@ class EmotionBrain(sb.Brain):
         super().__init__(*args, **kwargs)
         self.clock = EpochClock(self.device)
         self.memory_said = True
+        self.steps = None
 
     def fit_fold(self, datasets):
         """Train on one part of a fold and validate on another.
@@ -58,6 +59,8 @@ class EmotionBrain(sb.Brain):
             self.grad_accumulation_factor,
         )
         self.memory_said = False
+        batches = self.hparams.number_of_epochs * len(self.train_sampler)
+        self.steps = batches // self.grad_accumulation_factor
         self.fit(
             self.hparams.epoch_counter,
             datasets["train"],
@@ -114,9 +117,15 @@ class EmotionBrain(sb.Brain):
         """A step; the clock gives it to the model and the optimiser."""
         self.clock.lap("data")
         self.clock.count(batch.sig.lengths, batch.sig.data.shape[1])
+        self._set_learning_rate()
         loss = super().fit_batch(batch)
         self.clock.lap(self.learner)
         return loss
+
+    def _set_learning_rate(self):
+        self.hparams.learning_rate.set(
+            self.optimizer, self.optimizer_step + 1, self.steps
+        )
 
     def optimizers_step(self):
         """Update the weights."""

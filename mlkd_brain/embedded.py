@@ -22,7 +22,7 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 from mlkd_brain.files import replaced_folder
 
 FOLDER = pathlib.Path(__file__).with_name("embedded_encoder")
-NAME = "embedded"
+EMBEDDED = "embedded"  # its name as wav2vec2_hub
 WEIGHTS = "model.safetensors"
 
 

@@ -10,6 +10,7 @@ from collections import namedtuple
 import torch
 from speechbrain.integrations.huggingface.wav2vec2 import Wav2Vec2
 
+from mlkd_brain.embedded import EMBEDDED, FOLDER
 from mlkd_brain.errors import InputError
 from mlkd_brain.padding import (
     ValidGroupNorm,
@@ -34,8 +35,8 @@ class SpeechEncoder(Wav2Vec2):
     Arguments
     ---------
     source : str
-        Hub name, e.g. "facebook/wav2vec2-base", or a local folder. A local
-        folder is read without any network call.
+        Hub name, e.g. "facebook/wav2vec2-base", a local folder, or "embedded".
+        A local folder is read without any network call.
     save_path : str
         Where a download is kept.
     kept_layers : list of int, optional
@@ -75,7 +76,7 @@ class SpeechEncoder(Wav2Vec2):
     ):
         try:
             super().__init__(
-                source,
+                str(FOLDER) if source == EMBEDDED else source,
                 str(save_path),
                 freeze_feature_extractor=freeze_feature_extractor,
             )

@@ -13,6 +13,7 @@ from speechbrain.utils.epoch_loop import EpochCounter
 from torch.utils.data import DataLoader
 
 from mlkd_brain.brains import DistillationBrain, EmotionBrain
+from mlkd_brain.learning_rate import LearningRate
 from mlkd_brain.lobes import EmotionClassifier, SpeechEncoder, copy_teacher
 from mlkd_brain.losses import (
     FeatureDistillation,
@@ -69,6 +70,7 @@ def make_brain(
     hparams = {
         "epoch_counter": counter,
         "number_of_epochs": epochs,
+        "learning_rate": LearningRate(lr),
         "train_logger": Log(),
         "teacher_layers": LAYERS,
         "objective": MultiLevelObjective(
