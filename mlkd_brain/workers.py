@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from mlkd_brain.descriptors import functionals
+from mlkd_brain.errors import InputError
 from mlkd_brain.padding import mean_over_frames
 
 
@@ -183,10 +184,21 @@ class ClusterPrediction(torch.nn.Module):
         ---------
         targets : list of torch.Tensor
             As in ``UtteranceRegression``; NaN counts as the mean.
+
+        Raises
+        ------
+        InputError
+            If there are fewer frames than clusters.
         """
         from sklearn.cluster import MiniBatchKMeans
 
         rows = torch.cat(targets, dim=1)[0].nan_to_num(0.0)
+        if len(rows) < len(self.centres):
+            raise InputError(
+                f"{len(rows)} frames cannot be put into clusters = "
+                f"{len(self.centres)}; give more audio, a larger "
+                "--measured_utterances or a smaller --clusters."
+            )
         kmeans = MiniBatchKMeans(
             len(self.centres), batch_size=4096, n_init=1, random_state=0
         )

@@ -15,6 +15,7 @@ from mlkd_brain.distortions import (
     equalise,
     generator,
 )
+from mlkd_brain.errors import InputError
 from mlkd_brain.lobes import SpeechEncoder
 from mlkd_brain.pretraining import FrameMasking, drop_blocks, masked_spans
 from mlkd_brain.workers import (
@@ -222,3 +223,9 @@ def test_clusters_are_named_on_masked_frames():
         worker.predict(hidden[0, :1]), order[:1]
     )
     assert torch.isclose(loss, wanted)
+
+
+def test_fewer_frames_than_clusters_are_refused():
+    worker = ClusterPrediction(4, 2, clusters=9, block=None, unmasked_weight=0)
+    with pytest.raises(InputError, match="5 frames.*clusters = 9"):
+        worker.measure([torch.zeros(1, 5, 2)])
