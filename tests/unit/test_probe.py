@@ -1,0 +1,48 @@
+"""Linear probes: the block is chosen without the test speaker."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from mlkd_brain.lobes import SpeechEncoder
+from mlkd_brain.probe import pooled_states, probe
+
+EMOTIONS = np.array(["ang", "sad"] * 12)
+SPEAKERS = np.repeat(["a", "b", "c", "d"], 6)
+
+
+def features():
+    """Two blocks of noise, the second of which shows the emotion."""
+    random = np.random.default_rng(1)
+    blind, seeing = random.standard_normal((2, len(EMOTIONS), 5))
+    seeing[:, 0] += 9 * (EMOTIONS == "sad")
+    return {"block 1": blind, "block 2": seeing}
+
+
+def test_the_block_that_shows_the_emotion_is_chosen():
+    predicted, chosen = probe(features(), EMOTIONS, SPEAKERS)
+    assert chosen == ["block 2"] * 4
+    assert (predicted == EMOTIONS).all()
+
+
+def test_what_a_test_speaker_feels_decides_nothing_about_his_own_fold():
+    swapped = EMOTIONS.copy()
+    swapped[:6] = swapped[:6][::-1]  # speaker a's labels are all wrong now
+    before, _ = probe(features(), EMOTIONS, SPEAKERS)
+    after, _ = probe(features(), swapped, SPEAKERS)
+    assert (before[:6] == after[:6]).all()
+
+
+@pytest.fixture
+def wav(tmp_path):
+    path = tmp_path / "noise.wav"
+    soundfile.write(
+        path, np.random.default_rng(1).normal(0, 0.1, 16000), 16000
+    )
+    return str(path)
+
+
+def test_every_block_and_the_output_are_pooled(tiny_wav2vec2, wav):
+    states = pooled_states(SpeechEncoder(tiny_wav2vec2), [wav, wav])
+    assert list(states) == [*(f"block {i}" for i in range(1, 5)), "output"]
+    assert all(values.shape == (2, 32) for values in states.values())
