@@ -41,4 +41,7 @@ demo: setup
 bench: setup
 	$(PYTHON) -m bench.noise
 	OMP_NUM_THREADS=2 $(PYTHON) -m bench.runtimes
+	OMP_NUM_THREADS=2 $(PYTHON) -m bench.training
+	OMP_NUM_THREADS=2 $(PYTHON) -m bench.loss_curve
+	OMP_NUM_THREADS=2 $(PYTHON) -m bench.grid
 	$(PYTHON) -m bench.results

@@ -3,21 +3,16 @@
     python -m bench.runtimes --repeats 20
 
 Base size (768 features; 12 blocks for the teacher, 6 for the student), random
-weights, one utterance of 4.5 s, two threads. Each contestant is a process of
-its own, for its memory and its load time; they run in turn, one at a time, so
-that a busy machine slows all of them alike. The medians are compared.
+weights, one utterance of 4.5 s, two threads, each contestant in a process of its
+own, in turn. The medians are compared.
 
 Authors
  * The MLKD team 2026
 """
 
 import argparse
-import contextlib
-import json
-import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +21,7 @@ import types
 import torch
 from transformers import AutoModelForAudioClassification
 
+from bench.contestant import THREADS, Contestant, peak_megabytes, say
 from bench.results import add, markdown, row
 from mlkd_brain.export import to_hf
 from mlkd_brain.lobes import EmotionClassifier
@@ -36,7 +32,6 @@ from mlkd_brain.onnx_weights import write_compressed_graph
 from mlkd_brain.trained import EncoderFromConfig
 
 SAMPLES = 72000  # 4.5 s, the mean utterance of IEMOCAP
-THREADS = 2
 TEACHER = "teacher, transformers"
 WEIGHTS = "model.safetensors"
 WARM_UP = 2  # first runs allocate and choose kernels
@@ -108,7 +103,7 @@ def worker(name, folder):
     lengths = torch.tensor([SAMPLES]).numpy()
     file, load = CONTESTANTS[name]
     path = pathlib.Path(folder) / file
-    before = _peak_megabytes()
+    before = peak_megabytes()
     start = time.perf_counter()
     run = load(str(path.parent if path.name == WEIGHTS else path))
     say(load=time.perf_counter() - start)
@@ -116,67 +111,26 @@ def worker(name, folder):
         start = time.perf_counter()
         run(wavs, lengths)
         say(ms=1000 * (time.perf_counter() - start))
-    say(memory=_peak_megabytes() - before)
-
-
-def _peak_megabytes():
-    # getrusage's maximum survives exec: it would be the parent's
-    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise RuntimeError(
-        "/proc/self/status has no VmHWM; peak memory needs Linux."
-    )
-
-
-def say(**facts):
-    """One line of JSON to the parent."""
-    print(json.dumps(facts), flush=True)
-
-
-class Contestant:
-    """A worker process, seen from outside."""
-
-    def __init__(self, name, folder):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench.runtimes", "--worker", name, folder],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(THREADS)},
-        )
-        self.load = self._hear()["load"]
-        self.times = []
-
-    def _hear(self):
-        for line in self.process.stdout:
-            with contextlib.suppress(json.JSONDecodeError):
-                return json.loads(line)  # libraries print, too
-        raise RuntimeError(f"{self.process.args} ended early")
-
-    def run(self):
-        """Run once and note the time, ms."""
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        self.times.append(self._hear()["ms"])
-
-    def finish(self):
-        """Measurements: ``time`` ms, ``load`` s, ``memory`` MB."""
-        self.process.stdin.close()
-        memory = self._hear()["memory"]
-        self.process.wait()
-        median = statistics.median(self.times[WARM_UP:])
-        return {"time": median, "load": self.load, "memory": memory}
+    say(memory=peak_megabytes() - before)
 
 
 def measure(folder, repeats):
     """Measurements of each contestant, taken in turn."""
-    contestants = {name: Contestant(name, folder) for name in CONTESTANTS}
+    contestants = {
+        name: Contestant("bench.runtimes", "--worker", name, folder)
+        for name in CONTESTANTS
+    }
     for _ in range(repeats + WARM_UP):
         for contestant in contestants.values():
             contestant.run()
-    measured = {name: c.finish() for name, c in contestants.items()}
+    measured = {
+        name: {
+            "time": statistics.median(a["ms"] for a in c.answers[WARM_UP:]),
+            "load": c.ready["load"],
+            "memory": c.finish()["memory"],
+        }
+        for name, c in contestants.items()
+    }
     for name, (file, _) in CONTESTANTS.items():
         measured[name]["size"] = (
             pathlib.Path(folder) / file

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.lengths import iemocap_like
 from mlkd_brain.batches import BatchesOfLikeLength
 from mlkd_brain.errors import InputError
 
@@ -14,16 +15,6 @@ SPREADS = st.one_of(st.none(), st.floats(0, 1))
 def epoch_of(sampler, epoch):
     sampler.set_epoch(epoch)
     return list(sampler)
-
-
-def iemocap_like(count=5531):
-    """Durations through IEMOCAP's quantiles, seconds.
-
-    Median 3.6, 90 % below 8.7, from 0.58 to 34.1; a logarithm of normal
-    distribution through the first two has the mean 4.55 of the corpus.
-    """
-    normal = np.random.default_rng(0).standard_normal(count)
-    return np.clip(3.6 * np.exp(0.688 * normal), 0.58, 34.1)
 
 
 def padding(durations, spread, epochs=3):
