@@ -32,8 +32,10 @@ class Run:
         Counted from 1.
     script : str
         Trains it, e.g. "train_student.py".
-    options : tuple of str
-        ``hparams/x.yaml`` and ``--key value``, for that script and evaluate.py.
+    yaml : str
+        Its hyper-parameters, e.g. "hparams/student.yaml".
+    overrides : tuple of (str, str)
+        Keys of the yaml, and values as words of a command line.
     folder : pathlib.Path
         Its ``output_folder``.
     needs : Run, optional
@@ -44,12 +46,19 @@ class Run:
     seed: int
     fold: int
     script: str
-    options: tuple
+    yaml: str
+    overrides: tuple
     folder: pathlib.Path
     needs: "Run | None" = None
 
     def __str__(self):
         return f"{self.system}/{self.seed}/fold_{self.fold}"
+
+    @property
+    def options(self):
+        """Words for the scripts: ``hparams/x.yaml --key value``."""
+        pairs = ((f"--{key}", word) for key, word in self.overrides)
+        return [self.yaml, *itertools.chain.from_iterable(pairs)]
 
 
 class Study:
@@ -116,33 +125,79 @@ class Study:
             made[key] = self.run(system, seed, fold, needs)
         return made[key]
 
-    def run(self, system, seed, fold, needs=None, **overrides):
-        """One run of a system; ``overrides`` are the last word."""
-        definition = self.settings["definitions"][system]
+    def run(self, name, seed, fold, needs=None, **overrides):
+        """One run of a system.
+
+        Arguments
+        ---------
+        name : str
+            In ``definitions``.
+        seed : int
+            Of everything random.
+        fold : int
+            Counted from 1.
+        needs : Run, optional
+            What must be finished first.
+        **overrides
+            The last word on keys of the yaml, ``system`` among them.
+
+        Raises
+        ------
+        InputError
+            If the system wants what was searched, and nothing was.
+
+        Returns
+        -------
+        Run
+            Its folder is below the results of the study.
+        """
+        definition = self.settings["definitions"][name]
         own = {
             **self.settings["overrides"],
             **definition.get("overrides", {}),
             "results_folder": self.settings["results_folder"],
-            "system": system,
+            "system": name,
             "seed": seed,
             "fold": fold,
             **overrides,
         }
         if needs is not None:
             own["teacher_folder"] = f"{own['results_folder']}/{needs}"
-        words = itertools.chain.from_iterable(
-            (f"--{key}", as_word(value)) for key, value in own.items()
-        )
-        place = f"{own['system']}/{seed}/fold_{fold}"
+        if definition.get("searched"):
+            own.update(read_choice(self.results, seed, fold))
         return Run(
             own["system"],
             seed,
             fold,
             definition["script"],
-            (definition["yaml"], *words),
-            self.results / place,
+            definition["yaml"],
+            tuple((key, as_word(value)) for key, value in own.items()),
+            self.results / own["system"] / str(seed) / f"fold_{fold}",
             needs,
         )
+
+
+def choice_path(results, seed, fold):
+    """Where ``search_objective.py`` leaves what it chose for a fold."""
+    return results / "search" / f"chosen_{seed}_fold_{fold}.json"
+
+
+def read_choice(results, seed, fold):
+    """Values that were chosen for a fold, by key of the yaml.
+
+    Raises
+    ------
+    InputError
+        If nothing was searched.
+    """
+    path = choice_path(results, seed, fold)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["chosen"]
+    except OSError:
+        raise InputError(
+            f"{path}: is missing; make it with `python search_objective.py "
+            f"hparams/study.yaml --folds {fold} --seeds {seed}`."
+        ) from None
 
 
 def as_word(value):
@@ -155,6 +210,18 @@ def as_word(value):
     """
     plain = isinstance(value, (str, pathlib.Path))
     return str(value) if plain else json.dumps(value)
+
+
+def as_clock(seconds):
+    """Hours, minutes and seconds.
+
+    Example
+    -------
+    >>> as_clock(3725.4)
+    '1:02:05'
+    """
+    seconds = round(seconds)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 def numbers(text):

@@ -8,10 +8,11 @@ import re
 import statistics
 import time
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from mlkd_brain.study import as_clock
 from mlkd_brain.study_content import EPOCHS
 from mlkd_brain.study_task import LOG, read_stamp
 
@@ -87,10 +88,6 @@ class Board:
         if self.console.is_terminal:
             self.live.update(self.table(), refresh=True)
 
-    def stopped(self):
-        """Say how to go on."""
-        self.say("stopped; the same command goes on from the last checkpoints")
-
     def _change(self, run, state):
         if self.states[run] == state:
             return
@@ -136,16 +133,18 @@ class Board:
     def table(self):
         """Systems and seeds by folds."""
         folds = sorted({run.fold for run in self.states})
-        made = Table(caption=self.sum(), title="runs by fold")
-        made.add_column("system")
+        made = Table("system, seed")
         for fold in folds:
-            made.add_column(str(fold), justify="center")
+            made.add_column(
+                f"fold {fold}" if fold == folds[0] else str(fold),
+                justify="center",
+            )
         rows = dict.fromkeys((run.system, run.seed) for run in self.states)
         cells = {(r.system, r.seed, r.fold): r for r in self.states}
         for system, seed in rows:
             row = [cells.get((system, seed, fold)) for fold in folds]
-            made.add_row(f"{system} {seed}", *map(self._cell, row))
-        return made
+            made.add_row(f"{system}, {seed}", *map(self._cell, row))
+        return Group(made, self.sum())
 
     def _cell(self, run):
         if run is None:
@@ -165,15 +164,3 @@ def last_epoch(train_log):
         (int(n) for n in re.findall(r"epoch: (\d+)", train_log.read_text())),
         default=0,
     )
-
-
-def as_clock(seconds):
-    """Hours, minutes and seconds.
-
-    Example
-    -------
-    >>> as_clock(3725.4)
-    '1:02:05'
-    """
-    seconds = round(seconds)
-    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

@@ -21,6 +21,7 @@ from mlkd_brain.protocol import CHANGEABLE, plain_values
 EPOCHS = "number_of_epochs"
 ELSEWHERE = CHANGEABLE - {EPOCHS}  # keys that change no number
 ENCODER = "wav2vec2_hub"  # told by its weights, not by its place
+EACH = ("seed", "fold", "teacher_folder")  # of runs that are alike otherwise
 BY_HAND = "trained by hand"
 
 
@@ -64,9 +65,10 @@ class Contents:
             ``manifests``, ``noise``, ``code`` and of the content of what it
             ``needs``.
         """
-        if run.system not in self.of_systems:
-            self.of_systems[run.system] = self._of_system(run)
-        content = self.of_systems[run.system]
+        alike = (run.yaml, *(p for p in run.overrides if p[0] not in EACH))
+        if alike not in self.of_systems:
+            self.of_systems[alike] = self._of_system(run)
+        content = self.of_systems[alike]
         return {
             **content,
             "hparams": {
@@ -78,7 +80,7 @@ class Contents:
         }
 
     def _of_system(self, run):
-        file, hparams, _, overrides = load_hparams(list(run.options))
+        file, hparams, _, overrides = load_hparams(run.options)
         corpus = (
             "data_folder",
             "manifest_folder",
