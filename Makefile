@@ -41,4 +41,5 @@ demo: setup
 bench: setup
 	$(PYTHON) -m bench.noise
 	OMP_NUM_THREADS=2 $(PYTHON) -m bench.runtimes
+	$(PYTHON) -m bench.study
 	$(PYTHON) -m bench.results

@@ -17,9 +17,10 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.files import write_csv, write_json
 from mlkd_brain.optional import require
 from mlkd_brain.search_picture import draw_grid
-from mlkd_brain.study import choice_path, read_study
+from mlkd_brain.study import choice_path
 from mlkd_brain.study_board import Board, last_epoch
 from mlkd_brain.study_content import EPOCHS, Contents, digest
+from mlkd_brain.study_options import read_study
 from mlkd_brain.study_plan import make_plan
 from mlkd_brain.validation import VALIDATION, mean_over_snrs
 
@@ -37,7 +38,7 @@ def search(argv, prepare):
     Arguments
     ---------
     argv : list of str
-        See ``mlkd_brain.study.parser``; the systems are the searched one and
+        See ``mlkd_brain.study_options.parser``; the systems are the searched one and
         what it needs.
     prepare : callable
         The recipe's ``prepare_<corpus>``.
@@ -217,7 +218,10 @@ class Cells:
         ray.get([task.remote({"run": run, **cluster.shared()}) for run in left])
 
     def choose(self):
-        """Write the grid, its picture and the choice; checkpoints go."""
+        """Write the grid, its picture and the choice; checkpoints go.
+
+        Cells that ran to the end can be chosen.
+        """
         rows = []
         for values, run in self.runs.items():
             table = pandas.read_csv(run.folder / VALIDATION)
@@ -228,12 +232,17 @@ class Cells:
             rows.append({**dict(zip(self.keys, values)), **facts})
             shutil.rmtree(run.folder / "save", ignore_errors=True)
         grid = pandas.DataFrame(rows)
-        best = rows[grid["UA"].idxmax()]
+        ran = grid["epochs"] == self._epochs()
+        best = rows[grid["UA"].where(ran).idxmax()]
+        self._write(grid, best)
+
+    def _write(self, grid, best):
         results, run = self.study.results, self.run
         path = choice_path(results, run.seed, run.fold)
         stem = path.with_name(path.stem.replace("chosen", "grid"))
         write_csv(grid, f"{stem}.csv")
-        draw_grid(grid, self.keys, str(run), self._epochs(), f"{stem}.png")
+        figure = draw_grid(grid, best, self.keys, str(run), self._epochs())
+        figure.savefig(f"{stem}.png", dpi=110)
         chosen = {key: best[key] for key in self.keys}
         by = "validation UA averaged over noises and SNRs"
         said = {"chosen": chosen, "by": by, "UA": best["UA"], "of": self.place}

@@ -8,21 +8,35 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 
-def draw_grid(grid, keys, title, last_epoch, path):
-    """Draw the validation UA of every cell, the best one framed.
+def draw_grid(grid, best, keys, title, last_epoch):
+    """Draw the validation UA of every cell, the chosen one framed.
 
     Arguments
     ---------
     grid : pandas.DataFrame
         ``UA`` in [0, 1] and ``epochs`` of each pair of values.
+    best : dict
+        The row that was chosen.
     keys : list of str
         Columns of the two values: down, across.
     title : str
         Whose grid it is.
     last_epoch : int
         Cells with fewer epochs are marked as stopped.
-    path : str or pathlib.Path
-        Of the picture.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        To be saved.
+
+    Example
+    -------
+    >>> import pandas
+    >>> cell = {"temperature": 7, "alpha": 0.7, "UA": 0.5, "epochs": 8}
+    >>> grid = pandas.DataFrame([cell, {**cell, "alpha": 0.9, "epochs": 2}])
+    >>> figure = draw_grid(grid, cell, ["temperature", "alpha"], "fold 1", 8)
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['50.0', '50.0\\n(2)']
     """
     down, across = (sorted(grid[key].unique()) for key in keys)
     size = (1.8 + 0.75 * len(across), 1.8 + 0.6 * len(down))
@@ -38,7 +52,6 @@ def draw_grid(grid, keys, title, last_epoch, path):
             words += f"\n({row['epochs']})"
         colour = "black" if 100 * row["UA"] > middle else "white"
         axes.text(*place, words, ha="center", va="center", color=colour, size=9)
-    best = grid.loc[grid["UA"].idxmax()]
     corner = across.index(best[keys[1]]) - 0.5, down.index(best[keys[0]]) - 0.5
     axes.add_patch(
         Rectangle(corner, 1, 1, fill=False, edgecolor="red", linewidth=2)
@@ -52,4 +65,4 @@ def draw_grid(grid, keys, title, last_epoch, path):
         fontsize=9,
     )
     figure.colorbar(image, ax=axes, label="UA [%]")
-    figure.savefig(path, dpi=110)
+    return figure

@@ -96,13 +96,13 @@ class Board:
         if not self.console.is_terminal:
             self.say(f"{time.strftime('%H:%M:%S')} {run} {state}; {self.sum()}")
 
-    def sum(self):
-        """The states counted, and the time left."""
+    def sum(self, legend=False):
+        """The states counted, and the time left; with the table's signs."""
         states = list(self.states.values())
         counts = [
-            f"{states.count(state)} {state}"
-            for state in SIGNS
-            if states.count(state)
+            f"{sign} {states.count(state)} {state}"[0 if legend else 2 :]
+            for state, (sign, _) in SIGNS.items()
+            if state in states
         ]
         left = self.seconds_left()
         if left:
@@ -110,13 +110,8 @@ class Board:
         return ", ".join(counts)
 
     def seconds_left(self):
-        """Estimate from the runs that have ended; None before one has."""
-        ended = [r for r, state in self.states.items() if state == "done"]
-        times = {
-            run: seconds
-            for run in ended
-            if (seconds := read_stamp(run.folder).get("seconds"))
-        }
+        """Estimate from runs that ended or are some epochs old; or None."""
+        times = {run: t for run in self.states if (t := self._duration(run))}
         if not times:
             return None
         left = 0
@@ -127,8 +122,20 @@ class Board:
                 left += expected
             elif state == "running":
                 spent = time.monotonic() - self.since[run]
-                left += max(0, expected - spent)
+                left += max(0, times.get(run, expected) - spent)
         return left / self.at_once
+
+    def _duration(self, run):
+        """Seconds that a run took, or will take by its pace; None unknown."""
+        if self.states[run] == "done":
+            return read_stamp(run.folder).get("seconds")
+        if self.states[run] == "running" and self.epochs.get(run):
+            spent = time.monotonic() - self.since[run]
+            return spent / self.epochs[run] * self._total(run)
+        return None
+
+    def _total(self, run):
+        return self.plan[run].content["hparams"][EPOCHS]
 
     def table(self):
         """Systems and seeds by folds."""
@@ -144,15 +151,14 @@ class Board:
         for system, seed in rows:
             row = [cells.get((system, seed, fold)) for fold in folds]
             made.add_row(f"{system}, {seed}", *map(self._cell, row))
-        return Group(made, self.sum())
+        return Group(made, self.sum(legend=True))
 
     def _cell(self, run):
         if run is None:
             return ""
         sign, colour = SIGNS[self.states[run]]
         if self.states[run] == "running" and self.epochs.get(run):
-            total = self.plan[run].content["hparams"][EPOCHS]
-            sign = f"{self.epochs[run]}/{total}"
+            sign = f"{self.epochs[run]}/{self._total(run)}"
         return f"[{colour}]{sign}[/{colour}]"
 
 

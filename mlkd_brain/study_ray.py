@@ -17,7 +17,7 @@ import uuid
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.optional import require
-from mlkd_brain.study import read_study
+from mlkd_brain.study_options import read_study
 
 #: Ray's own settings, unless they are set.
 RAY = {
@@ -38,7 +38,7 @@ def run_study(argv, prepare):
     Arguments
     ---------
     argv : list of str
-        See ``mlkd_brain.study.parser``.
+        See ``mlkd_brain.study_options.parser``.
     prepare : callable
         The recipe's ``prepare_<corpus>``.
 

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from conftest import RECIPE, REPOSITORY
 from mlkd_brain.errors import InputError
-from mlkd_brain.study import Study, as_word, choice_path, read_study
+from mlkd_brain.study import Study, as_word, choice_path
 from mlkd_brain.study_content import (
     BY_HAND,
     code_digest,
     folder_digest,
     settings,
 )
+from mlkd_brain.study_options import read_study
 
 STUDY = str(RECIPE / "hparams" / "study.yaml")
 SYSTEMS = ["teacher", "student_unsupervised", "student", "student_from_teacher"]
