@@ -8,6 +8,7 @@ import dataclasses
 import itertools
 import json
 import pathlib
+import re
 
 from mlkd_brain.errors import InputError
 
@@ -169,6 +170,12 @@ class Study:
             self.results / own["system"] / str(seed) / f"fold_{fold}",
             needs,
         )
+
+    def variables(self):
+        """Names that the yaml files of the systems ask ``os.getenv`` for."""
+        for definition in self.settings["definitions"].values():
+            text = (self.recipe / definition["yaml"]).read_text()
+            yield from re.findall(r"os\.getenv \[(\w+)", text)
 
 
 def choice_path(results, seed, fold):

@@ -11,6 +11,7 @@ import time
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from mlkd_brain.study import as_clock
 from mlkd_brain.study_content import EPOCHS
@@ -151,7 +152,7 @@ class Board:
         for system, seed in rows:
             row = [cells.get((system, seed, fold)) for fold in folds]
             made.add_row(f"{system}, {seed}", *map(self._cell, row))
-        return Group(made, self.sum(legend=True))
+        return Group(made, Text(self.sum(legend=True)))
 
     def _cell(self, run):
         if run is None:

@@ -8,7 +8,6 @@ Authors
 
 import contextlib
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -247,15 +246,9 @@ class Cluster:
         }
         if not settings["gpus_per_run"]:
             own["CUDA_VISIBLE_DEVICES"] = ""
-        names = {*CARRIED, *self._variables_of_yamls()}
+        names = {*CARRIED, *self.study.variables()}
         carried = {n: os.environ[n] for n in names if n in os.environ}
         return {**carried, **own}
-
-    def _variables_of_yamls(self):
-        """What the systems' yaml files ask os.getenv for."""
-        for definition in self.study.settings["definitions"].values():
-            text = (self.study.recipe / definition["yaml"]).read_text()
-            yield from re.findall(r"os\.getenv \[(\w+)", text)
 
 
 def _join(address):

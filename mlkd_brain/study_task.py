@@ -46,8 +46,8 @@ def read_stamp(folder):
     Returns
     -------
     dict
-        ``state`` ("running", "stopped", "failed" or "finished"), ``content``, ``study``,
-        ``node``, ``pid``, ``attempts`` and ``seconds`` spent on it.
+        ``state`` ("running", "stopped", "failed" or "finished"), ``content``,
+        ``study``, ``node``, ``pid``, ``attempts`` and ``seconds`` spent on it.
     """
     try:
         return json.loads((folder / STAMP).read_text(encoding="utf-8"))

@@ -119,7 +119,9 @@ def test_lines_say_what_runs_and_what_failed_and_why(runs):
 
 def test_the_table_shows_every_run_and_its_epoch(runs):
     said = io.StringIO()
-    console = Console(file=said, width=100, force_terminal=True)
+    console = Console(
+        file=said, width=100, force_terminal=True, color_system=None
+    )
     leave(runs[:1], Contents(), seconds=60.0)
     with Board(make_plan(runs, Contents()), console) as board:
         runs[1].folder.mkdir(parents=True)
