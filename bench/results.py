@@ -5,26 +5,13 @@ Authors
 """
 
 import json
-import os
 import pathlib
-import platform
 
+from mlkd_brain.complexity import machine
 from mlkd_brain.files import write_json
 from mlkd_brain.markdown import markdown_table, write_into
 
 RESULTS = pathlib.Path(__file__).with_name("results.json")
-
-
-def machine():
-    """Processor and cores, in words."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    return f"{model}, {os.cpu_count()} cores"
 
 
 def row(name, unit, value, reference=None, reference_value=None):

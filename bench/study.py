@@ -21,7 +21,7 @@ import time
 from ray.cluster_utils import Cluster
 
 from bench.results import add, markdown, row
-from mlkd_brain.embedded import save_embedded_encoder
+from mlkd_brain.embedded import save_random_encoder
 from mlkd_brain.study_ray import OBJECT_STORE, RAY
 
 RECIPE = pathlib.Path(__file__).parents[1] / "recipes" / "IEMOCAP" / "MLKD"
@@ -35,7 +35,7 @@ def prepare(folder):
     from synthesise_corpus import synthesise
 
     synthesise(folder / "corpus", **CORPUS)
-    save_embedded_encoder(folder / "encoder", seed=1986)
+    save_random_encoder(folder / "encoder", seed=1986)
     return {
         "data_folder": folder / "corpus" / "IEMOCAP",
         "noise_folder": folder / "corpus" / "noise",

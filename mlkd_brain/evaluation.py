@@ -15,13 +15,14 @@ import torch
 from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
+from mlkd_brain.complexity import COMPLEXITY, complexity
 from mlkd_brain.draws import evaluation_draw
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import write_csv, write_json
 from mlkd_brain.manifests import read_manifest
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
 from mlkd_brain.noise import WEIGHTINGS
-from mlkd_brain.protocol import PROTOCOL, read_protocol
+from mlkd_brain.protocol import PROTOCOL, noise_ranges, read_protocol
 from mlkd_brain.teachers import recover_best, training_command
 
 CLEAN = "clean"
@@ -208,7 +209,7 @@ def noise_grid(predictions):
 
 
 def evaluate_run(hparams, device="cpu"):
-    """Score a trained run and leave predictions.csv and noise_grid.csv.
+    """Score a trained run: predictions.csv, noise_grid.csv, complexity.json.
 
     What the run's first evaluation hears is the run's own. Other recordings,
     another weighting or other SNRs go to a folder below it, with a
@@ -230,18 +231,18 @@ def evaluate_run(hparams, device="cpu"):
     Returns
     -------
     pathlib.Path
-        Where the two files are, beside a protocol.json.
+        Where the files are, beside a protocol.json.
     """
     run = pathlib.Path(hparams["output_folder"])
     remedy = training_command(hparams["system"], hparams)
-    recover_best(hparams["model"], hparams["save_folder"], remedy)
+    best = recover_best(hparams["model"], hparams["save_folder"], remedy)
     manifest = read_manifest(run / "test.csv", hparams["emotions"])
     _refuse_missing_corpus(manifest, hparams["data_folder"])
     bank = hparams["noise_bank"]
     if bank.holds_none_of_its_types():
         bank.noise_types = None
     bank.prepare()
-    folder = _folder_of(run, hparams, bank.checksums)
+    folder = _folder_of(run, hparams, bank, best)
     grid = hparams["noise_grid"](bank)
     predictions = grid.predict(
         hparams["model"], manifest, hparams["data_folder"], device
@@ -250,14 +251,15 @@ def evaluate_run(hparams, device="cpu"):
         predictions.insert(place, key, hparams[key])
     write_csv(predictions, folder / PREDICTIONS)
     write_csv(noise_grid(predictions), folder / "noise_grid.csv")
+    write_json(complexity(hparams["model"], device), folder / COMPLEXITY)
     return folder
 
 
-def _folder_of(run, hparams, checksums):
+def _folder_of(run, hparams, bank, best_epoch):
     """The run's folder, or one below it for what is heard in another way."""
     protocol = read_protocol(run)
     now = {
-        "noise_evaluated": checksums,
+        "noise_evaluated": bank.checksums,
         "weighting": hparams["weighting"],
         "snrs_db": list(hparams["snrs_db"]),
     }
@@ -271,6 +273,10 @@ def _folder_of(run, hparams, checksums):
         for key, value in changed.items()
     )
     folder.mkdir(exist_ok=True)
+    now["noise_ranges_evaluated"] = {
+        name: ranges["test"] for name, ranges in noise_ranges(bank).items()
+    }
+    now["best_epoch"] = best_epoch
     write_json({**protocol, **now}, folder / PROTOCOL)
     return folder
 

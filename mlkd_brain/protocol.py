@@ -26,7 +26,9 @@ CHANGEABLE = {
     "num_workers",
     "skip_prep",
     "allow_partial",
+    "gradient_checkpointing",
     "save_mixtures",
+    "teacher_cache",
 }
 
 
@@ -111,14 +113,15 @@ def write_protocol(hparams, **facts):
         before.
     """
     folder = pathlib.Path(hparams["output_folder"])
-    speakers = {
-        part: sorted(read_manifest(folder / f"{part}.csv")["spk_id"].unique())
-        for part in ("train", "valid", "test")
-    }
+    if facts.get("teacher"):
+        facts["teacher_speakers"] = _speakers(hparams["teacher_folder"])
+    if "noise_heard" in facts:
+        facts["noise_ranges"] = noise_ranges(hparams["noise_bank"])
     said = ("system", "seed", "fold", "wav2vec2_hub", "weighting", "snrs_db")
     card = {
         **{key: hparams[key] for key in said},
-        "speakers": speakers,
+        "corpus": hparams.get("corpus"),
+        "speakers": _speakers(folder),
         **facts,
         "versions": {
             "python": platform.python_version(),
@@ -130,6 +133,33 @@ def write_protocol(hparams, **facts):
     if has_checkpoint(folder) and (folder / PROTOCOL).is_file():
         _refuse_other_facts(folder, json.loads(json.dumps(card)))
     write_json(card, folder / PROTOCOL)
+
+
+def _speakers(run):
+    """Speakers of each part of a run, sorted."""
+    return {
+        part: sorted(read_manifest(f"{run}/{part}.csv")["spk_id"].unique())
+        for part in ("train", "valid", "test")
+    }
+
+
+def noise_ranges(bank):
+    """Samples that each part hears, first and the one after the last.
+
+    Arguments
+    ---------
+    bank : mlkd_brain.noise_bank.NoiseBank
+        Prepared.
+
+    Returns
+    -------
+    dict
+        Noise type to part to [first, stop], at 16 kHz.
+    """
+    return {
+        name: {part: list(bank.range(name, part)) for part in bank.shares}
+        for name in bank.types
+    }
 
 
 def _refuse_other_facts(folder, card):

@@ -54,6 +54,11 @@ def search(argv, prepare):
     require("ray")
     from mlkd_brain.study_ray import Cluster
 
+    if "search" not in study.settings:
+        raise InputError(
+            f"{options.study}: has no key 'search', which says what is searched; "
+            "take it from hparams/study.yaml."
+        )
     searched = study.settings["search"]["system"]
     study.settings["systems"] = [searched]
     runs = [run for run in study.runs() if run.system == searched]

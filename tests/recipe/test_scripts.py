@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import sys
 
 import numpy as np
 import pandas
@@ -18,6 +19,7 @@ from mlkd_brain.evaluation import noise_grid
 from mlkd_brain.export import export
 from mlkd_brain.inference import load_recognizer
 from mlkd_brain.report import report
+from mlkd_brain.report.leakage import find_problems
 from mlkd_brain.trained import TrainedRun
 
 pytest.importorskip("parselmouth", reason="the embedded corpus needs Praat")
@@ -111,7 +113,32 @@ def test_the_report_puts_the_three_systems_side_by_side(workplace, trained):
     text = report(workplace.results)
     for system in SYSTEMS:
         assert f"\n| {system} |" in text
-    assert "1 of 10 folds (1)" in text and "g712" in text
+    assert "1 of 4 folds (1)" in text and "g712" in text
+
+
+def test_the_leakage_check_finds_nothing_in_what_the_scripts_leave(
+    workplace, trained
+):
+    assert find_problems(workplace.results) == []
+    card = json.loads((workplace.of("student") / "protocol.json").read_text())
+    assert card["corpus"] == "IEMOCAP"
+    speakers = card["speakers"]
+    assert card["teacher_speakers"] == speakers
+    for name in NOISES:
+        ranges = card["noise_ranges"][name]
+        assert card["noise_ranges_evaluated"][name] == ranges["test"]
+        assert ranges["train"][1] <= ranges["valid"][0] < ranges["test"][0]
+    assert card["best_epoch"]["epoch"] in (1, 2)
+
+
+def test_the_student_costs_less_than_its_teacher(workplace, trained):
+    teacher, student = (
+        json.loads((workplace.of(system) / "complexity.json").read_text())
+        for system in ("teacher", "student")
+    )
+    for fact in ("parameters", "bytes", "macs"):
+        assert 0 < student[fact] < teacher[fact]
+    assert student["milliseconds"] > 0 and "cores" in student["machine"]
 
 
 def test_two_systems_hear_the_same_mixtures(workplace, trained, tmp_path):
@@ -202,6 +229,37 @@ def test_the_same_seed_gives_the_same_log(workplace, trained, tmp_path):
         )
     ]
     assert logs[0] == logs[1] and len(logs[0]) == 2
+
+
+def test_two_processes_leave_the_files_of_one(workplace, trained):
+    options = {"system": "student_of_two", "number_of_epochs": 1}
+    workplace.call(
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+        "--nproc_per_node=2",
+        "train_student.py",
+        *workplace.words("student", options),
+        "--distributed_backend=gloo",
+    )
+    workplace.run("evaluate.py", "student", **options)
+    ours, theirs = (workplace.of(s) for s in ("student_of_two", "student"))
+    (line,) = (ours / "train_log.txt").read_text().splitlines()
+    assert "train mse: " in line and "padding: " in line
+    grids = [pandas.read_csv(run / "noise_grid.csv") for run in (ours, theirs)]
+    scores = ["ua", "wa"]
+    pandas.testing.assert_frame_equal(*(g.drop(columns=scores) for g in grids))
+    shutil.rmtree(workplace.results / "student_of_two")
+
+
+def test_a_second_student_finds_the_teachers_answers(workplace, trained):
+    (folder,) = (workplace.of("teacher") / "guidance").glob("[!.]*")
+    answers = set(folder.glob("*.safetensors"))
+    heard = pandas.read_csv(workplace.of("student") / "train.csv")
+    assert {path.stem for path in answers} == set(heard["ID"])
+    before = {path: path.stat().st_mtime_ns for path in answers}
+    options = {"system": "student_again", "number_of_epochs": 1}
+    workplace.run("train_student.py", "student", **options)
+    assert before == {path: path.stat().st_mtime_ns for path in answers}
+    shutil.rmtree(workplace.results / "student_again")
 
 
 # ----------------------------------------------------------------- exports

@@ -17,7 +17,8 @@ from mlkd_brain.lobes import EmotionClassifier, SpeechEncoder
 from mlkd_brain.markdown import write_into
 from mlkd_brain.noise import speech_level
 from mlkd_brain.noise_bank import NoiseBank
-from mlkd_brain.report import main, read_predictions, report
+from mlkd_brain.report import read_predictions, report
+from mlkd_brain.report.__main__ import main
 
 EMOTIONS = ["ang", "hap", "neu", "sad"]
 CARD = {

@@ -14,6 +14,7 @@ started=$SECONDS
 # The encoder's weights are random: all of it has to be trained, and faster
 # than the paper's pretrained one.
 options=(
+    --corpus synthetic
     --data_folder data/embedded/corpus/IEMOCAP
     --noise_folder data/embedded/corpus/noise
     --noise_types null

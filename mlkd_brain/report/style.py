@@ -1,0 +1,210 @@
+"""How the figures of a report look.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import io
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from PIL import Image
+
+from mlkd_brain.report.titles import SYSTEMS, in_order
+
+DPI = 150
+WIDTH = 8.5  # inches; a README shows them about 880 pixels wide
+LINE = 12 / 72  # inches from one label to the next
+LEGEND = 125  # characters of a legend's row
+GREY = "#6e6e6e"
+#: Okabe and Ito's colours, which colour-blind readers can tell apart.
+COLOURS = dict(
+    zip(
+        SYSTEMS,
+        ("#000000", "#E69F00", "#D55E00", "#009E73", "#0072B2", "#CC79A7"),
+    )
+)
+OTHERS = ("#56B4E9", "#8C6D31", "#7B4173", "#637939")
+MARKERS = dict(zip(SYSTEMS, "oX^sDv"))
+
+
+def colours(systems):
+    """Colour of each system, the same in every figure.
+
+    Example
+    -------
+    >>> colours(["student", "mine"])
+    {'student': '#0072B2', 'mine': '#56B4E9'}
+    """
+    others = [name for name in in_order(systems) if name not in COLOURS]
+    more = {name: OTHERS[i % len(OTHERS)] for i, name in enumerate(others)}
+    return {name: {**COLOURS, **more}[name] for name in systems}
+
+
+def marker(system):
+    """Marker of a system."""
+    return MARKERS.get(system, "P")
+
+
+def spoken(system):
+    """A system's name without underscores."""
+    return system.replace("_", " ")
+
+
+def new_figure(rows, columns, height, **options):
+    """A figure of README width and its axes, (rows, columns).
+
+    Arguments
+    ---------
+    rows, columns : int
+        Of axes.
+    height : float
+        Inches.
+    **options
+        Passed to ``subplots``.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        Laid out so that nothing overlaps.
+    axes : np.ndarray
+        (rows, columns).
+    """
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **options)
+    for panel in axes.flat:
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.spines[["left", "bottom"]].set_color(GREY)
+        panel.tick_params(colors=GREY, labelsize=8)
+        panel.grid(axis="y", color="#e6e6e6", linewidth=0.7)
+        panel.set_axisbelow(True)
+    return figure, axes
+
+
+def panel_grid(count, height, **options):
+    """A figure for some panels, at most three a row.
+
+    Arguments
+    ---------
+    count : int
+        Panels.
+    height : float
+        Of a row, inches.
+    **options
+        Passed to ``subplots``.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        With room for a legend.
+    axes : np.ndarray
+        (rows, columns).
+    panels : list
+        The first ``count`` axes; the others are not seen.
+    """
+    columns = 2 if count in (2, 4) else min(3, count)
+    rows = -(-count // columns)
+    figure, axes = new_figure(rows, columns, 0.6 + height * rows, **options)
+    for panel in axes.flat[count:]:
+        panel.set_axis_off()
+    return figure, axes, list(axes.flat[:count])
+
+
+def save_png(figure, path):
+    """Write a figure with at most 256 colours, a third of the bytes.
+
+    Arguments
+    ---------
+    figure : matplotlib.figure.Figure
+        Drawn.
+    path : str or pathlib.Path
+        The png.
+    """
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=DPI)
+    picture = Image.open(drawn).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def heading(panel, text):
+    """A panel's title, at its left."""
+    panel.set_title(text, fontsize=9, loc="left")
+
+
+def label_ends(panel, ends):
+    """Write each curve's name at its end, apart from one another.
+
+    Arguments
+    ---------
+    panel : matplotlib.axes.Axes
+        Drawn once, so that its limits and its size are known.
+    ends : dict
+        Name to where the curve ends: x, y and colour.
+    """
+    low, high = panel.get_ylim()
+    inches = panel.get_window_extent().height / panel.figure.dpi
+    apart = (high - low) * LINE / inches
+    names = sorted(ends, key=lambda name: ends[name][1])
+    places = spread([ends[name][1] for name in names], apart)
+    x = max(end[0] for end in ends.values())
+    for name, y in zip(names, places):
+        panel.annotate(
+            spoken(name),
+            (x, y),
+            (8, 0),
+            textcoords="offset points",
+            color=ends[name][2],
+            fontsize=9,
+            va="center",
+            annotation_clip=False,
+        )
+
+
+def legend(figure, systems):
+    """Names of the systems below a figure."""
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=colour,
+            marker=marker(system),
+            markersize=5,
+            label=spoken(system),
+        )
+        for system, colour in colours(systems).items()
+    ]
+    longest = max(map(len, systems))
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=min(len(handles), max(1, LEGEND // (longest + 6))),
+        frameon=False,
+        fontsize=9,
+    )
+
+
+def spread(values, apart):
+    """Rising values moved as little as needed to be some distance apart.
+
+    Example
+    -------
+    >>> spread([0.0, 0.5, 5.0], apart=1.0)
+    [-0.25, 0.75, 5.0]
+    """
+    groups = []
+    for value in values:
+        groups.append([value])
+        # groups that would touch become one, around their mean
+        while len(groups) > 1 and _gap(groups[-2], groups[-1], apart) < apart:
+            groups[-2:] = [groups[-2] + groups[-1]]
+    return [float(y) for group in groups for y in _around_mean(group, apart)]
+
+
+def _gap(below, above, apart):
+    return _around_mean(above, apart)[0] - _around_mean(below, apart)[-1]
+
+
+def _around_mean(group, apart):
+    steps = np.arange(len(group)) - (len(group) - 1) / 2
+    return np.mean(group) + apart * steps

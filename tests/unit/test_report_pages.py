@@ -1,0 +1,273 @@
+"""A whole report: what it says, in which files, and from what."""
+
+import re
+import shutil
+
+import pandas
+import pytest
+from fabricated_study import FabricatedStudy
+from PIL import Image
+
+from mlkd_brain.errors import InputError
+from mlkd_brain.report.__main__ import main
+from mlkd_brain.report.comparisons import crossing_words
+from mlkd_brain.report.paper import beside
+from mlkd_brain.report.results import read_study, unpacked
+from mlkd_brain.report.speakers import speakers_frame
+from mlkd_brain.report.style import spread
+from mlkd_brain.report.tables import (
+    frame_beside_paper,
+    means_frame,
+)
+from mlkd_brain.report.titles import title, with_runs
+
+FIGURES = {
+    "ua_over_snr",
+    "ua_by_noise",
+    "confusion",
+    "reliability",
+    "speakers",
+    "training",
+}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Four systems, three folds; the student lacks one."""
+    folder = tmp_path_factory.mktemp("study")
+    systems = ("teacher", "student_unsupervised", "student", "my_system")
+    made = FabricatedStudy(folder / "results", systems)
+    shutil.rmtree(made.of("student", 3))
+    return made
+
+
+@pytest.fixture(scope="module")
+def report(study):
+    """The folder of its report."""
+    out = study.folder.parent / "report"
+    main([str(study.folder), "--out", str(out)])
+    return out
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return (report / "report.md").read_text()
+
+
+def files(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_report_has_its_files(report):
+    names = set(files(report))
+    assert {"report.md", "report.html", "runs.tar.xz"} < names
+    assert {f"figures/{name}.png" for name in FIGURES} < names
+    assert {"numbers/cells.csv", "numbers/tests.csv"} < names
+    for name in ("table1_factory1", "table2", "table3", "speakers", "tests"):
+        assert f"tables/{name}.tex" in names
+
+
+def test_every_picture_and_table_of_the_page_is_there(report, page):
+    shown = re.findall(r"!\[\w+\]\((figures/\w+\.png)\)", page)
+    assert set(shown) == {f"figures/{name}.png" for name in FIGURES}
+    for path in shown:
+        with Image.open(report / path) as picture:
+            assert picture.width == 1275 and len(picture.getcolors()) > 8
+    titles = re.findall(r"^\*\*(.+)\*\*$", page, re.M)
+    assert len(titles) == len(list((report / "tables").iterdir()))
+
+
+def test_the_archive_gives_the_same_report_again(report, tmp_path):
+    main([str(report / "runs.tar.xz"), "--out", str(tmp_path / "again")])
+    once, again = files(report), files(tmp_path / "again")
+    assert once.keys() == again.keys()
+    assert [name for name in once if once[name] != again[name]] == []
+
+
+def test_the_card_stands_on_top_and_names_what_is_wrong(page):
+    card = page.split("## ")[0]
+    assert "| corpus | EmoDB |" in card
+    assert "teachers included | none |" in card
+    assert "between training, validation and test | none |" in card
+    assert "student/1986/fold_3: has no predictions.csv" in card
+    assert "**1, 2** of 10 of student (seed 1986)" in card
+    assert "teacher: none, clean speech" in card
+    assert "student, my_system: babble, factory1 (none unseen)" in card
+    assert "factory1 16.0–20.0 s" in card and "weighting g712" in card
+    assert "UA on the validation speaker: 5 to 7" in card
+    assert "/somewhere" not in card and "| encoder | encoder |" in card
+
+
+def test_missing_folds_are_said_in_every_title_and_row(page):
+    titles = re.findall(r"^\*\*(.+)\*\*$", page, re.M)
+    about_runs = [title for title in titles if "utterance of" not in title]
+    assert all("3 of 10 folds (1, 2, 3)" in title for title in about_runs)
+    assert page.count("| student (folds 1, 2) |") >= 5
+    assert "| teacher (folds 1, 2, 3) |" in page
+
+
+def test_a_seed_without_a_fold_is_said(tmp_path):
+    study = FabricatedStudy(tmp_path, ["student"], seeds=(1, 2), utterances=4)
+    whole = title(read_study(tmp_path).predictions)
+    assert "3 of 10 folds (1, 2, 3), seeds 1, 2" in whole
+    assert "only" not in whole
+    shutil.rmtree(study.of("student", 2, 2))
+    predictions = read_study(tmp_path).predictions
+    assert "of seed 2 only folds 1, 3" in title(predictions)
+    other = predictions[predictions["seed"] == 1].assign(system="other")
+    both = pandas.concat([predictions, other])
+    assert with_runs("other", both) == "other (seeds 1)"
+
+
+def test_all_folds_are_all_folds(study):
+    cards = [{"speakers": {"train": ["a"], "valid": ["b"], "test": ["c"]}}]
+    assert "all 3 folds" in title(read_study(study.folder).predictions, cards)
+
+
+def test_another_corpus_is_no_comparison(page):
+    (heading,) = re.findall(r"^\*\*(Table 1\..+)\*\*$", page, re.M)
+    assert "paper: IEMOCAP, 10 folds; here: EmoDB" in heading
+    assert "no comparison" in heading
+    assert "no comparison" not in beside([{"corpus": "IEMOCAP"}])
+    assert "no protocol.json names" in beside([{}])
+
+
+def test_the_papers_numbers_stand_below_ours_with_the_difference(study):
+    predictions = read_study(study.folder).predictions
+    right = predictions.assign(predicted=predictions["emo"])
+    frame = frame_beside_paper(right, ["factory1"], lambda own, name: "ours")
+    rows = frame.to_numpy().tolist()
+    assert rows[0][1:] == ["ours"] * 4
+    assert rows[1] == ["paper", "41.0", "65.0", "75.8", "77.8"]
+    assert rows[2] == ["difference", "+59.0", "+35.0", "+24.2", "+22.2"]
+    assert rows[-1][0].startswith("my_system")  # no such system in the paper
+    assert means_frame(right).iloc[2, 1:].tolist() == ["100.0", "67.5", "+32.5"]
+
+
+def test_latex_is_escaped(report):
+    for path in (report / "tables").iterdir():
+        text = path.read_text()
+        body = text.replace(f"tab:{path.stem}", "")
+        assert not re.search(r"(?<!\\)[_%#]", body), path
+        assert "−" not in body and "±" not in body
+    text = (report / "tables" / "table1_factory1.tex").read_text()
+    assert r"student\_unsupervised" in text and r"UA \% & 0 dB" in text
+
+
+def test_html_holds_the_tables_and_pictures(report, page):
+    html = (report / "report.html").read_text()
+    assert html.count("<table>") == page.count("\n|---|")
+    assert html.count("<img") == len(FIGURES)
+    assert "**" not in html.split("<body>")[1]
+
+
+def test_every_cell_has_its_interval_and_spread(report):
+    cells = pandas.read_csv(report / "numbers" / "cells.csv")
+    assert len(cells) == 4 * (1 + 2 * 3)
+    assert (cells["ua_low"] <= cells["ua"]).mean() > 0.95
+    assert set(cells.groupby("system")["runs"].first()) == {2, 3}
+
+
+def test_every_two_systems_are_compared_in_every_condition(report):
+    tests = pandas.read_csv(report / "numbers" / "tests.csv")
+    assert len(tests) == 6 * 7 and tests["p_value"].between(0, 1).all()
+    with_student = tests[(tests["first"] == "student")]
+    assert set(with_student["pairs"]) == {16}  # of the two common folds
+
+
+def test_speakers_genders_and_styles_have_rows(study):
+    frame = speakers_frame(read_study(study.folder).predictions, ["babble"])
+    assert frame["UA %"].tolist() == [
+        "03 (M)",
+        "08 (F)",
+        "09 (F)",
+        "gender F",
+        "gender M",
+        "improvised",
+        "scripted",
+    ]
+    assert frame["utterances"].tolist() == ["8", "8", "8", "16", "8", "9", "15"]
+
+
+def test_where_student_and_teacher_cross_is_said():
+    values = {
+        "teacher": [0, 2, 4],
+        "student": [2, 3, 3],
+        "worse": [0, 1, 0],
+        "same": [0, 2, 4],
+        "wild": [1, 1, 5],
+    }
+    rows = [
+        {"system": system, "noise": "hum", "snr_db": snr, "emo": "ang"}
+        | {"predicted": "ang" if number < right else "sad"}
+        for system, curve in values.items()
+        for snr, right in zip((0, 10, 20), curve)
+        for number in range(5)
+    ]
+    assert crossing_words(pandas.DataFrame(rows), ["hum"]) == [
+        "student is better than the teacher below 15.0 dB",
+        "same equals the teacher at every SNR",
+        "wild and the teacher cross at 5.0 and 15.0 dB",
+        "worse is nowhere better than the teacher",
+    ]
+
+
+def test_systems_without_probabilities_logs_or_costs_are_reported(tmp_path):
+    study = FabricatedStudy(tmp_path / "results", folds=(1,), utterances=4)
+    for system in ("teacher", "student", "student_unsupervised"):
+        for name in ("test.csv", "train_log.txt", "complexity.json"):
+            (study.of(system) / name).unlink()
+        study.edit_predictions(
+            lambda table: table.drop(columns=list(table.filter(like="p_"))),
+            system,
+        )
+    main([str(study.folder), "--out", str(tmp_path / "report")])
+    names = set(files(tmp_path / "report"))
+    assert "figures/training.png" not in names
+    assert "figures/reliability.png" not in names
+    assert "tables/table3.tex" not in names and "tables/table2.tex" in names
+    assert "[" not in (tmp_path / "report/tables/table2.tex").read_text()
+
+
+def test_a_repeated_epoch_counts_once(study):
+    path = study.of("teacher") / "train_log.txt"
+    before = read_study(study.folder).curves
+    text = path.read_text()
+    path.write_text(text + text.splitlines()[-1] + "\n")
+    assert read_study(study.folder).curves.equals(before)
+    path.write_text(text)
+    assert set(before["term"]) == {"loss", "ce", "kl", "mse", "UA", "WA"}
+    assert before["epoch"].max() == 8
+
+
+def test_a_report_replaces_a_report_and_nothing_else(study, tmp_path):
+    (tmp_path / "thesis.md").write_text("mine")
+    with pytest.raises(InputError, match="holds no earlier report"):
+        main([str(study.folder), "--out", str(tmp_path)])
+    assert (tmp_path / "thesis.md").read_text() == "mine"
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path):
+    (tmp_path / "runs").write_text("no")
+    with pytest.raises(InputError, match="is no archive of runs"):
+        with unpacked(tmp_path / "runs"):
+            pass
+
+
+def test_a_damaged_table_is_named(tmp_path):
+    study = FabricatedStudy(tmp_path, ["student"], folds=(1,), utterances=4)
+    study.edit_predictions(lambda table: table.drop(columns="emo"), "student")
+    with pytest.raises(InputError, match="predictions.csv: has no column emo"):
+        read_study(tmp_path)
+    (study.of("student") / "predictions.csv").write_text("")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_study(tmp_path)
+
+
+def test_labels_keep_their_distance_and_their_middle():
+    assert spread([1.0, 1.0, 1.0], 2.0) == [-1.0, 1.0, 3.0]
+    assert spread([0.0, 10.0], 2.0) == [0.0, 10.0]
