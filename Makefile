@@ -44,4 +44,5 @@ bench: setup
 	OMP_NUM_THREADS=2 $(PYTHON) -m bench.training
 	OMP_NUM_THREADS=2 $(PYTHON) -m bench.loss_curve
 	OMP_NUM_THREADS=2 $(PYTHON) -m bench.grid
+	$(PYTHON) -m bench.study
 	$(PYTHON) -m bench.results

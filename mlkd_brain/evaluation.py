@@ -40,7 +40,7 @@ class NoiseGrid:
     Arguments
     ---------
     bank : mlkd_brain.noise_bank.NoiseBank
-        Prepared; its test ranges are heard.
+        Prepared.
     snrs_db : list of float
         Signal-to-noise ratios, dB.
     weighting : str
@@ -76,7 +76,7 @@ class NoiseGrid:
             itertools.product(bank.types, snrs_db)
         )
 
-    def predict(self, model, manifest, data_folder, device="cpu"):
+    def predict(self, model, manifest, data_folder, device="cpu", part="test"):
         """Classify every utterance in every condition.
 
         Arguments
@@ -84,11 +84,13 @@ class NoiseGrid:
         model : mlkd_brain.lobes.EmotionClassifier
             Trained; put in eval mode.
         manifest : pandas.DataFrame
-            The test part, see ``mlkd_brain.manifests``.
+            Of that part, see ``mlkd_brain.manifests``.
         data_folder : str
             Root of the corpus.
         device : str
             Where to compute.
+        part : str
+            Whose range of the noise recordings is heard.
 
         Returns
         -------
@@ -109,14 +111,14 @@ class NoiseGrid:
                     for u in batch
                 ]
                 for condition in self.conditions:
-                    heard = self._mix(batch, clean, *condition)
+                    heard = self._mix(batch, clean, part, *condition)
                     rows += self._classify(
                         model, batch, heard, condition, device
                     )
                     progress.update(len(batch))
         return self._sorted(pandas.DataFrame(rows))
 
-    def _mix(self, batch, clean, noise, snr_db):
+    def _mix(self, batch, clean, part, noise, snr_db):
         if noise == CLEAN:
             return clean
         heard = []
@@ -125,7 +127,7 @@ class NoiseGrid:
                 speech.numpy(),
                 utterance[f"level_{self.weighting}"],
                 evaluation_draw(utterance["ID"], noise, snr_db),
-                "test",
+                part,
                 self.weighting,
                 name=utterance["ID"],
             )

@@ -4,18 +4,13 @@ Authors
  * The MLKD team 2026
 """
 
-import argparse
 import dataclasses
 import itertools
 import json
 import pathlib
-
-from hyperpyyaml import load_hyperpyyaml
+import re
 
 from mlkd_brain.errors import InputError
-
-LISTS = ("systems", "folds", "seeds")
-CHANGED = ("refuse", "redo", "keep")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +27,10 @@ class Run:
         Counted from 1.
     script : str
         Trains it, e.g. "train_student.py".
-    options : tuple of str
-        ``hparams/x.yaml`` and ``--key value``, for that script and evaluate.py.
+    yaml : str
+        Its hyper-parameters, e.g. "hparams/student.yaml".
+    overrides : tuple of (str, str)
+        Keys of the yaml, and values as words of a command line.
     folder : pathlib.Path
         Its ``output_folder``.
     needs : Run, optional
@@ -44,12 +41,19 @@ class Run:
     seed: int
     fold: int
     script: str
-    options: tuple
+    yaml: str
+    overrides: tuple
     folder: pathlib.Path
     needs: "Run | None" = None
 
     def __str__(self):
         return f"{self.system}/{self.seed}/fold_{self.fold}"
+
+    @property
+    def options(self):
+        """Words for the scripts: ``hparams/x.yaml --key value``."""
+        pairs = ((f"--{key}", word) for key, word in self.overrides)
+        return [self.yaml, *itertools.chain.from_iterable(pairs)]
 
 
 class Study:
@@ -116,33 +120,85 @@ class Study:
             made[key] = self.run(system, seed, fold, needs)
         return made[key]
 
-    def run(self, system, seed, fold, needs=None, **overrides):
-        """One run of a system; ``overrides`` are the last word."""
-        definition = self.settings["definitions"][system]
+    def run(self, name, seed, fold, needs=None, **overrides):
+        """One run of a system.
+
+        Arguments
+        ---------
+        name : str
+            In ``definitions``.
+        seed : int
+            Of everything random.
+        fold : int
+            Counted from 1.
+        needs : Run, optional
+            What must be finished first.
+        **overrides
+            The last word on keys of the yaml, ``system`` among them.
+
+        Raises
+        ------
+        InputError
+            If the system wants what was searched, and nothing was.
+
+        Returns
+        -------
+        Run
+            Its folder is below the results of the study.
+        """
+        definition = self.settings["definitions"][name]
         own = {
             **self.settings["overrides"],
             **definition.get("overrides", {}),
             "results_folder": self.settings["results_folder"],
-            "system": system,
+            "system": name,
             "seed": seed,
             "fold": fold,
             **overrides,
         }
         if needs is not None:
             own["teacher_folder"] = f"{own['results_folder']}/{needs}"
-        words = itertools.chain.from_iterable(
-            (f"--{key}", as_word(value)) for key, value in own.items()
-        )
-        place = f"{own['system']}/{seed}/fold_{fold}"
+        if definition.get("searched"):
+            own.update(read_choice(self.results, seed, fold))
         return Run(
             own["system"],
             seed,
             fold,
             definition["script"],
-            (definition["yaml"], *words),
-            self.results / place,
+            definition["yaml"],
+            tuple((key, as_word(value)) for key, value in own.items()),
+            self.results / own["system"] / str(seed) / f"fold_{fold}",
             needs,
         )
+
+    def variables(self):
+        """Names that the yaml files of the systems ask ``os.getenv`` for."""
+        for definition in self.settings["definitions"].values():
+            text = (self.recipe / definition["yaml"]).read_text()
+            yield from re.findall(r"os\.getenv \[(\w+)", text)
+
+
+def choice_path(results, seed, fold):
+    """Where ``search_objective.py`` leaves what it chose for a fold."""
+    return results / "search" / f"chosen_{seed}_fold_{fold}.json"
+
+
+def read_choice(results, seed, fold):
+    """Values that were chosen for a fold, by key of the yaml.
+
+    Raises
+    ------
+    InputError
+        If nothing was searched.
+    """
+    path = choice_path(results, seed, fold)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["chosen"]
+    except OSError:
+        raise InputError(
+            f"{path}: is missing; make it with `python search_objective.py "
+            f"hparams/study.yaml --folds {fold} --seeds {seed}`."
+        ) from None
 
 
 def as_word(value):
@@ -157,104 +213,13 @@ def as_word(value):
     return str(value) if plain else json.dumps(value)
 
 
-def numbers(text):
-    """Numbers and ranges of numbers, both ends included.
+def as_clock(seconds):
+    """Hours, minutes and seconds.
 
     Example
     -------
-    >>> numbers("1-3,7")
-    [1, 2, 3, 7]
+    >>> as_clock(3725.4)
+    '1:02:05'
     """
-    found = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        try:
-            found += range(int(first), int(last or first) + 1)
-        except ValueError:
-            raise argparse.ArgumentTypeError(
-                f"'{text}' is not like 1-10 or 1,4,7"
-            ) from None
-    return found
-
-
-def parser():
-    """Options of ``run_folds.py``; None leaves what study.yaml says."""
-    made = argparse.ArgumentParser(
-        prog="run_folds.py",
-        description="Train and evaluate systems x folds x seeds. Any key of the "
-        "systems' yaml files can be given as --key value, too.",
-        allow_abbrev=False,
-    )
-    made.add_argument("study", help="e.g. hparams/study.yaml")
-    made.add_argument("--folds", type=numbers, help="e.g. 1-10 or 1,4,7")
-    made.add_argument("--seeds", type=numbers, help="e.g. 1986,1987")
-    made.add_argument("--systems", help="e.g. teacher,student")
-    made.add_argument("--results_folder")
-    made.add_argument("--cpus_per_run", type=int, help="also its threads")
-    made.add_argument(
-        "--gpus_per_run", type=float, help="0.5: two runs share one"
-    )
-    made.add_argument("--retries", type=int, help="of a run that fails")
-    made.add_argument(
-        "--address", help="of a Ray cluster, or auto; else a local one is made"
-    )
-    made.add_argument(
-        "--changed",
-        choices=CHANGED,
-        default="refuse",
-        help="what becomes of runs that were made with other settings, data or "
-        "code: redo them from the start, or keep those of other code",
-    )
-    return made
-
-
-def read_study(argv, recipe="."):
-    """The study of a command line.
-
-    Arguments
-    ---------
-    argv : list of str
-        See ``parser``; what it does not know goes to every script.
-    recipe : str or pathlib.Path
-        Folder of the recipe.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or a system unknown.
-
-    Returns
-    -------
-    study : Study
-        What to run.
-    options : argparse.Namespace
-        ``address`` and ``changed``.
-    """
-    options, others = parser().parse_known_args(argv)
-    try:
-        with open(options.study, encoding="utf-8") as stream:
-            settings = load_hyperpyyaml(stream)
-    except OSError:
-        raise InputError(
-            f"{options.study}: no such file. Run from the recipe's folder, e.g. "
-            "python run_folds.py hparams/study.yaml"
-        ) from None
-    given = {k: v for k, v in vars(options).items() if v is not None}
-    if options.systems is not None:
-        given["systems"] = options.systems.split(",")
-    settings.update({k: v for k, v in given.items() if k in settings})
-    settings["overrides"] = {**settings["overrides"], **_pairs(others)}
-    return Study(settings, recipe), options
-
-
-def _pairs(words):
-    """``--key value`` and ``--key=value`` as a dict."""
-    pairs, words = {}, list(words)
-    while words:
-        key, equals, value = words.pop(0).partition("=")
-        if not key.startswith("--") or not (equals or words):
-            raise InputError(
-                f"'{key}' is no option with a value; give --key value."
-            )
-        pairs[key[2:]] = value if equals else words.pop(0)
-    return pairs
+    seconds = round(seconds)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

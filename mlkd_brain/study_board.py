@@ -8,10 +8,12 @@ import re
 import statistics
 import time
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
+from mlkd_brain.study import as_clock
 from mlkd_brain.study_content import EPOCHS
 from mlkd_brain.study_task import LOG, read_stamp
 
@@ -87,10 +89,6 @@ class Board:
         if self.console.is_terminal:
             self.live.update(self.table(), refresh=True)
 
-    def stopped(self):
-        """Say how to go on."""
-        self.say("stopped; the same command goes on from the last checkpoints")
-
     def _change(self, run, state):
         if self.states[run] == state:
             return
@@ -99,13 +97,13 @@ class Board:
         if not self.console.is_terminal:
             self.say(f"{time.strftime('%H:%M:%S')} {run} {state}; {self.sum()}")
 
-    def sum(self):
-        """The states counted, and the time left."""
+    def sum(self, legend=False):
+        """The states counted, and the time left; with the table's signs."""
         states = list(self.states.values())
         counts = [
-            f"{states.count(state)} {state}"
-            for state in SIGNS
-            if states.count(state)
+            f"{sign} {states.count(state)} {state}"[0 if legend else 2 :]
+            for state, (sign, _) in SIGNS.items()
+            if state in states
         ]
         left = self.seconds_left()
         if left:
@@ -113,13 +111,8 @@ class Board:
         return ", ".join(counts)
 
     def seconds_left(self):
-        """Estimate from the runs that have ended; None before one has."""
-        ended = [r for r, state in self.states.items() if state == "done"]
-        times = {
-            run: seconds
-            for run in ended
-            if (seconds := read_stamp(run.folder).get("seconds"))
-        }
+        """Estimate from runs that ended or are some epochs old; or None."""
+        times = {run: t for run in self.states if (t := self._duration(run))}
         if not times:
             return None
         left = 0
@@ -130,30 +123,43 @@ class Board:
                 left += expected
             elif state == "running":
                 spent = time.monotonic() - self.since[run]
-                left += max(0, expected - spent)
+                left += max(0, times.get(run, expected) - spent)
         return left / self.at_once
+
+    def _duration(self, run):
+        """Seconds that a run took, or will take by its pace; None unknown."""
+        if self.states[run] == "done":
+            return read_stamp(run.folder).get("seconds")
+        if self.states[run] == "running" and self.epochs.get(run):
+            spent = time.monotonic() - self.since[run]
+            return spent / self.epochs[run] * self._total(run)
+        return None
+
+    def _total(self, run):
+        return self.plan[run].content["hparams"][EPOCHS]
 
     def table(self):
         """Systems and seeds by folds."""
         folds = sorted({run.fold for run in self.states})
-        made = Table(caption=self.sum(), title="runs by fold")
-        made.add_column("system")
+        made = Table("system, seed")
         for fold in folds:
-            made.add_column(str(fold), justify="center")
+            made.add_column(
+                f"fold {fold}" if fold == folds[0] else str(fold),
+                justify="center",
+            )
         rows = dict.fromkeys((run.system, run.seed) for run in self.states)
         cells = {(r.system, r.seed, r.fold): r for r in self.states}
         for system, seed in rows:
             row = [cells.get((system, seed, fold)) for fold in folds]
-            made.add_row(f"{system} {seed}", *map(self._cell, row))
-        return made
+            made.add_row(f"{system}, {seed}", *map(self._cell, row))
+        return Group(made, Text(self.sum(legend=True)))
 
     def _cell(self, run):
         if run is None:
             return ""
         sign, colour = SIGNS[self.states[run]]
         if self.states[run] == "running" and self.epochs.get(run):
-            total = self.plan[run].content["hparams"][EPOCHS]
-            sign = f"{self.epochs[run]}/{total}"
+            sign = f"{self.epochs[run]}/{self._total(run)}"
         return f"[{colour}]{sign}[/{colour}]"
 
 
@@ -165,15 +171,3 @@ def last_epoch(train_log):
         (int(n) for n in re.findall(r"epoch: (\d+)", train_log.read_text())),
         default=0,
     )
-
-
-def as_clock(seconds):
-    """Hours, minutes and seconds.
-
-    Example
-    -------
-    >>> as_clock(3725.4)
-    '1:02:05'
-    """
-    seconds = round(seconds)
-    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

@@ -13,6 +13,7 @@ import re
 import yaml
 from hyperpyyaml import resolve_references
 
+from mlkd_brain.embedded import EMBEDDED, FOLDER
 from mlkd_brain.experiment import load_hparams
 from mlkd_brain.folds import fold_speakers
 from mlkd_brain.manifests import read_speakers
@@ -21,6 +22,8 @@ from mlkd_brain.protocol import CHANGEABLE, plain_values
 EPOCHS = "number_of_epochs"
 ELSEWHERE = CHANGEABLE - {EPOCHS}  # keys that change no number
 ENCODER = "wav2vec2_hub"  # told by its weights, not by its place
+EACH = ("seed", "fold", "teacher_folder")  # of runs that are alike otherwise
+LIBRARY = pathlib.Path(__file__).parent
 BY_HAND = "trained by hand"
 
 
@@ -64,9 +67,10 @@ class Contents:
             ``manifests``, ``noise``, ``code`` and of the content of what it
             ``needs``.
         """
-        if run.system not in self.of_systems:
-            self.of_systems[run.system] = self._of_system(run)
-        content = self.of_systems[run.system]
+        alike = (run.yaml, *(p for p in run.overrides if p[0] not in EACH))
+        if alike not in self.of_systems:
+            self.of_systems[alike] = self._of_system(run)
+        content = self.of_systems[alike]
         return {
             **content,
             "hparams": {
@@ -78,7 +82,7 @@ class Contents:
         }
 
     def _of_system(self, run):
-        file, hparams, _, overrides = load_hparams(list(run.options))
+        file, hparams, _, overrides = load_hparams(run.options)
         corpus = (
             "data_folder",
             "manifest_folder",
@@ -93,7 +97,7 @@ class Contents:
         hparams["noise_bank"].prepare()
         return {
             "hparams": settings(file, overrides),
-            "encoder": folder_digest(hparams[ENCODER]),
+            "encoder": encoder_digest(hparams[ENCODER]),
             "manifests": folder_digest(manifests, "*.csv"),
             "noise": digest(hparams["noise_bank"].checksums),
             "code": code_digest(self.study.recipe / run.script, file),
@@ -130,6 +134,11 @@ def digest(facts):
     """
     text = json.dumps(facts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def encoder_digest(hub):
+    """Digest of an encoder's files; its name where it is of the hub."""
+    return folder_digest(FOLDER if hub == EMBEDDED else hub)
 
 
 def folder_digest(folder, pattern="*"):
@@ -170,20 +179,23 @@ def code_digest(script, hparams_file):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         known[path] = _without_docstrings(tree)
         waiting |= _sources(_imports(tree), script.parent) - known.keys()
-    code = {path.name: text for path, text in known.items()}
+    code = {_name(path): text for path, text in known.items()}
     return digest({**code, "yaml": _objects(text)})
 
 
 def _sources(names, recipe):
     """Our files among some modules: of the library or of the recipe."""
-    library = pathlib.Path(__file__).parent
-    paths = {
-        library / f"{name.split('.')[1]}.py"
-        if name.startswith("mlkd_brain.")
-        else recipe / f"{name}.py"
-        for name in names
-    }
+    paths = set()
+    for name in names:
+        root = LIBRARY.parent if name.startswith("mlkd_brain.") else recipe
+        place = root.joinpath(*name.split("."))
+        paths |= {place.with_suffix(".py"), place / "__init__.py"}
     return {path for path in paths if path.is_file()}
+
+
+def _name(path):
+    inside = path.is_relative_to(LIBRARY)
+    return str(path.relative_to(LIBRARY)) if inside else path.name
 
 
 def _imports(tree):
@@ -196,15 +208,11 @@ def _imports(tree):
 
 
 def _without_docstrings(tree):
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     for node in ast.walk(tree):
-        if ast.get_docstring(node, clean=False) if _has_body(node) else None:
+        if isinstance(node, documented) and ast.get_docstring(node):
             node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree)
-
-
-def _has_body(node):
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    return isinstance(node, documented)
 
 
 def _objects(text):

@@ -81,9 +81,13 @@ def make_plan(runs, contents, changed="refuse"):
 
 
 def _goes_on(then, step, other):
-    """More epochs continue a run, as they do by hand."""
-    before, now = (c["hparams"].get(EPOCHS) for c in (then, step.content))
-    return other == [EPOCHS] and now > before
+    """More epochs continue a run, as they do by hand.
+
+    Unless its learning rate was on its way to zero.
+    """
+    before, now = then["hparams"], step.content["hparams"]
+    constant = now.get("lr_warmup") is None
+    return other == [EPOCHS] and now[EPOCHS] > before[EPOCHS] and constant
 
 
 def _refuse(refused):

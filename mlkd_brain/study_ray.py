@@ -6,16 +6,17 @@ Authors
  * The MLKD team 2026
 """
 
+import contextlib
 import os
-import re
 import signal
+import socket
 import subprocess
 import sys
 import uuid
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.optional import require
-from mlkd_brain.study import read_study
+from mlkd_brain.study_options import read_study
 
 #: Ray's own settings, unless they are set.
 RAY = {
@@ -23,6 +24,7 @@ RAY = {
     "RAY_worker_niceness": "0",  # a run is as urgent as one by hand
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # its default will change
 }
+QUIET = {"log_to_driver": False, "logging_level": "ERROR"}
 OBJECT_STORE = 100 * 2**20  # bytes; only names and settings pass through it
 #: Set where the study is started, needed where its runs are.
 CARRIED = ("PYTHONPATH", "HF_HOME", "HF_HUB_OFFLINE", "OMP_WAIT_POLICY")
@@ -35,7 +37,7 @@ def run_study(argv, prepare):
     Arguments
     ---------
     argv : list of str
-        See ``mlkd_brain.study.parser``.
+        See ``mlkd_brain.study_options.parser``.
     prepare : callable
         The recipe's ``prepare_<corpus>``.
 
@@ -90,23 +92,15 @@ class Cluster:
             os.environ.setdefault(name, value)
         import ray
 
-        local = {
-            "include_dashboard": False,
-            "object_store_memory": OBJECT_STORE,
-        }
-        try:
+        if self.address is None:
             ray.init(
-                address=self.address or "local",
-                log_to_driver=False,
-                logging_level="ERROR",
-                **({} if self.address else local),
+                "local",
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE,
+                **QUIET,
             )
-        except ConnectionError as error:
-            raise InputError(
-                f"No Ray cluster at address '{self.address}' "
-                f"({str(error).splitlines()[0]}). Start one with `ray start "
-                "--head`, or leave --address out."
-            ) from None
+        else:
+            _join(self.address)
         # a scheduler's polite end is a Ctrl-C
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
@@ -162,7 +156,7 @@ class Cluster:
 
         refs = self._submit([s for s in plan.values() if not s.finished])
         pending, failed = {ref: run for run, ref in refs.items()}, []
-        try:
+        with self.interruptible(pending):
             while pending:
                 ready, _ = ray.wait(list(pending), timeout=1)
                 for ref in ready:
@@ -172,38 +166,74 @@ class Cluster:
                         failed.append(run)
                     board.ended(run, error, needs_failed=run.needs in failed)
                 board.look(pending.values(), self.name)
+        return failed
+
+    @contextlib.contextmanager
+    def interruptible(self, pending=()):
+        """On Ctrl-C, end what runs and say how to go on.
+
+        Arguments
+        ---------
+        pending : collection
+            Tasks to cancel.
+
+        Raises
+        ------
+        SystemExit
+            With code 130, after Ctrl-C.
+        """
+        import ray
+
+        try:
+            yield
         except KeyboardInterrupt:
             for ref in pending:
                 ray.cancel(ref)
-            ray.wait(list(pending), num_returns=len(pending), timeout=STOP)
-            board.stopped()
+            if pending:
+                count = len(pending)
+                ray.wait(list(pending), num_returns=count, timeout=STOP)
+            print("stopped; the same command goes on from the last checkpoints")
             raise SystemExit(130) from None
-        return failed
 
-    def _submit(self, steps):
+    def resources(self):
+        """What a run takes, for Ray Tune."""
+        settings = self.study.settings
+        return {
+            "cpu": settings["cpus_per_run"],
+            "gpu": settings["gpus_per_run"],
+        }
+
+    def task(self, function):
+        """A function as a task of Ray that takes what a run takes."""
         import ray
 
-        from mlkd_brain.study_task import RunFailed, execute
+        from mlkd_brain.study_task import RunFailed
 
-        settings, refs = self.study.settings, {}
-        task = ray.remote(execute).options(
+        settings = self.study.settings
+        return ray.remote(function).options(
             num_cpus=settings["cpus_per_run"],
             num_gpus=settings["gpus_per_run"],
             max_retries=settings["retries"],
             retry_exceptions=[RunFailed],
             scheduling_strategy="SPREAD",
         )
-        shared = ray.put(
-            {
-                "recipe": self.study.recipe,
-                "environment": self._environment(),
-                "study": self.name,
-            }
-        )
+
+    def shared(self):
+        """What every job of ``mlkd_brain.study_task`` knows."""
+        return {
+            "recipe": self.study.recipe,
+            "environment": self._environment(),
+            "study": self.name,
+        }
+
+    def _submit(self, steps):
+        from mlkd_brain.study_task import execute
+
+        task, shared, refs = self.task(execute), self.shared(), {}
         for step in steps:
             needed = [refs[step.run.needs]] if step.run.needs in refs else []
             job = {"run": step.run, "content": step.content, "redo": step.redo}
-            refs[step.run] = task.remote(job, shared, *needed)
+            refs[step.run] = task.remote({**job, **shared}, *needed)
         return refs
 
     def _environment(self):
@@ -216,15 +246,26 @@ class Cluster:
         }
         if not settings["gpus_per_run"]:
             own["CUDA_VISIBLE_DEVICES"] = ""
-        names = {*CARRIED, *self._variables_of_yamls()}
+        names = {*CARRIED, *self.study.variables()}
         carried = {n: os.environ[n] for n in names if n in os.environ}
         return {**carried, **own}
 
-    def _variables_of_yamls(self):
-        """What the systems' yaml files ask os.getenv for."""
-        for definition in self.study.settings["definitions"].values():
-            text = (self.study.recipe / definition["yaml"]).read_text()
-            yield from re.findall(r"os\.getenv \[(\w+)", text)
+
+def _join(address):
+    """Join a cluster that is there."""
+    import ray
+
+    host, colon, port = address.rpartition(":")
+    try:
+        if colon and port.isdigit():  # Ray itself would try for minutes
+            socket.create_connection((host, int(port)), timeout=STOP).close()
+        ray.init(address, **QUIET)
+    except OSError as error:
+        raise InputError(
+            f"No Ray cluster at address '{address}' "
+            f"({str(error).splitlines()[0]}). Start one with `ray start "
+            "--head`, or leave --address out."
+        ) from None
 
 
 def _error(ref):

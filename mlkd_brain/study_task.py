@@ -6,6 +6,7 @@ Authors
  * The MLKD team 2026
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -24,7 +25,6 @@ from mlkd_brain.files import locked, write_json
 STAMP = "study.json"
 LOG = "console.log"
 BAD_INPUT = 2  # exit status of mlkd_brain.errors.one_line
-PATIENCE = 10  # s, between asking a script to end and ending it
 
 
 class RunFailed(RuntimeError):
@@ -46,8 +46,8 @@ def read_stamp(folder):
     Returns
     -------
     dict
-        ``state`` ("running", "stopped", "failed" or "finished"), ``content``, ``study``,
-        ``node``, ``pid``, ``attempts`` and ``seconds`` spent on it.
+        ``state`` ("running", "stopped", "failed" or "finished"), ``content``,
+        ``study``, ``node``, ``pid``, ``attempts`` and ``seconds`` spent on it.
     """
     try:
         return json.loads((folder / STAMP).read_text(encoding="utf-8"))
@@ -55,17 +55,16 @@ def read_stamp(folder):
         return {}
 
 
-def execute(job, shared, *needed):
+def execute(job, *needed):
     """Train and evaluate, unless that is done; the stamp is written last.
 
     Arguments
     ---------
     job : dict
-        ``run`` (Run), ``content`` (see ``mlkd_brain.study_content``) and
-        ``redo`` (whether to start anew when the content is another).
-    shared : dict
-        ``recipe`` (folder), ``environment`` (variables of the scripts) and
-        ``study`` (its name).
+        ``run`` (Run), ``content`` (see ``mlkd_brain.study_content``), ``redo``
+        (whether to start anew when the content is another), ``recipe``
+        (folder), ``environment`` (variables of the scripts) and ``study`` (its
+        name).
     *needed
         Results that Ray waits for.
 
@@ -86,7 +85,7 @@ def execute(job, shared, *needed):
         if job["redo"] and stamp and not same:
             shutil.rmtree(folder)
             stamp = {}
-        _attempt({**job, **shared}, stamp)
+        _attempt(job, stamp)
 
 
 def _attempt(job, stamp):
@@ -119,6 +118,11 @@ def _attempt(job, stamp):
         say("stopped")
         raise
     say("finished")
+
+
+def validate(job):
+    """Score a trained run on its validation speaker; see ``execute``."""
+    _call(["-m", "mlkd_brain.validation", *job["run"].options], job)
 
 
 def _call(words, job):
@@ -164,15 +168,10 @@ def start(words, job):
 
 
 def end(process):
-    """End a script and what it started, politely first."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(PATIENCE)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
+    """End a script and what it started: whatever it writes is whole."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def refuse_failure(process, words, job):

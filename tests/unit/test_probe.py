@@ -36,9 +36,7 @@ def test_what_a_test_speaker_feels_decides_nothing_about_his_own_fold():
 @pytest.fixture
 def wav(tmp_path):
     path = tmp_path / "noise.wav"
-    soundfile.write(
-        path, np.random.default_rng(1).normal(0, 0.1, 16000), 16000
-    )
+    soundfile.write(path, np.random.default_rng(1).normal(0, 0.1, 16000), 16000)
     return str(path)
 
 

@@ -4,7 +4,7 @@
 #
 # Authors: The MLKD team 2026
 set -euo pipefail
-export PYTHON=${PYTHON:-python}
+PYTHON=${PYTHON:-python}
 started=$SECONDS
 
 "$PYTHON" synthesise_corpus.py data/embedded/corpus
@@ -26,22 +26,9 @@ options=(
     --lr 0.0004
     --num_workers 0
 )
-# The student alone needs no teacher. One thread each is faster than two threads
-# one after the other.
-export OMP_NUM_THREADS=1
-mkdir -p results/demo
-log=results/demo/student_unsupervised.log
-echo "the student alone trains meanwhile: $PWD/$log"
-set -m # a process group of its own, to be stopped whole
-SYSTEMS=student_unsupervised bash ../../run_folds.sh 1 "${options[@]}" >$log 2>&1 &
-alone=$!
-set +m
-trap 'kill -- -$alone 2>/dev/null || true' EXIT
-SYSTEMS="teacher student" bash ../../run_folds.sh 1 "${options[@]}"
-wait $alone || {
-    tail -n 20 $log
-    exit 1
-}
+# The student alone needs no teacher: it trains beside it, one thread each.
+"$PYTHON" run_folds.py hparams/study.yaml --folds 1 --cpus_per_run 1 \
+    --changed redo "${options[@]}"
 
 echo
 "$PYTHON" -m mlkd_brain.report results/demo --brief
@@ -54,7 +41,7 @@ good the method is. It took $((took / 60)) min $((took % 60)) s on $(nproc --all
 cores.
 
 Files: $PWD/results/demo/<system>/1986/fold_1
-       predictions.csv, noise_grid.csv, train_log.txt, protocol.json
+       predictions.csv, noise_grid.csv, train_log.txt, protocol.json, console.log
 Tables of each noise: $PYTHON -m mlkd_brain.report results/demo
 
 With IEMOCAP and NOISEX-92, the paper's setting:

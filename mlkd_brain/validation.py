@@ -1,0 +1,98 @@
+"""A trained run over the noise grid, heard by its validation speaker.
+
+For choices between runs: neither the test speaker nor the test ranges of the
+noise recordings are heard, and a held-out noise stays held out.
+
+    python -m mlkd_brain.validation hparams/student.yaml --fold 3
+
+Authors
+ * The MLKD team 2026
+"""
+
+import pathlib
+import sys
+
+from mlkd_brain.errors import one_line
+from mlkd_brain.evaluation import CLEAN, noise_grid
+from mlkd_brain.experiment import load_hparams
+from mlkd_brain.files import write_csv
+from mlkd_brain.manifests import read_manifest
+from mlkd_brain.protocol import refuse_other_settings
+from mlkd_brain.teachers import recover_best, training_command
+
+VALIDATION = "validation.csv"
+
+
+def validate_run(hparams, device="cpu"):
+    """Score the best epoch of a run on its validation speaker.
+
+    Arguments
+    ---------
+    hparams : dict
+        Of the run.
+    device : str
+        Where to compute.
+
+    Raises
+    ------
+    InputError
+        If the run was not trained, or its data or noise cannot be used.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The noise grid, which goes to validation.csv in the run's folder.
+    """
+    run = pathlib.Path(hparams["output_folder"])
+    remedy = training_command(hparams["system"], hparams)
+    recover_best(hparams["model"], hparams["save_folder"], remedy)
+    bank = hparams["noise_bank"]
+    bank.prepare()
+    predictions = hparams["noise_grid"](bank).predict(
+        hparams["model"],
+        read_manifest(run / "valid.csv", hparams["emotions"]),
+        hparams["data_folder"],
+        device,
+        part="valid",
+    )
+    heard = predictions["noise"] != hparams["held_out_noise"]
+    table = noise_grid(predictions[heard])
+    write_csv(table, run / VALIDATION)
+    return table
+
+
+def mean_over_snrs(table):
+    """UA averaged over noises and SNRs, clean speech aside.
+
+    Arguments
+    ---------
+    table : pandas.DataFrame
+        What ``validate_run`` returns.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Example
+    -------
+    >>> import pandas
+    >>> noises = ["clean", "volvo", "volvo"]
+    >>> table = pandas.DataFrame({"noise": noises, "ua": [1.0, 0.5, 0.7]})
+    >>> round(mean_over_snrs(table), 6)
+    0.6
+    """
+    return float(table["ua"][table["noise"] != CLEAN].mean())
+
+
+def main(argv):
+    """Command line; see the module's docstring."""
+    hparams_file, hparams, run_opts, overrides = load_hparams(argv)
+    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
+    table = validate_run(hparams, device=run_opts["device"])
+    print(f"validation UA over noises and SNRs: {mean_over_snrs(table):.4f}")
+
+
+if __name__ == "__main__":
+    with one_line():
+        main(sys.argv[1:])

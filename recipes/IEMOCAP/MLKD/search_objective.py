@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+"""Search temperature and alpha of the student, each fold on its own.
+
+To run this recipe, do the following:
+> python search_objective.py hparams/study.yaml --folds 3
+> python run_folds.py hparams/study.yaml --folds 3 --systems student_searched
+
+The validation speaker decides; the test speaker is not heard. Given again, it
+goes on where it was interrupted.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import sys
+
+from iemocap_prepare import prepare_iemocap
+
+from mlkd_brain.errors import one_line
+from mlkd_brain.search import search
+
+
+def main(argv):
+    """Train the grid, validate it over noise x SNR, choose."""
+    search(argv, prepare_iemocap)
+
+
+if __name__ == "__main__":
+    with one_line():
+        main(sys.argv[1:])

@@ -1,0 +1,218 @@
+"""What a study runs, in which order, and what it knows again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import RECIPE, REPOSITORY
+from mlkd_brain.errors import InputError
+from mlkd_brain.study import Study, as_word, choice_path
+from mlkd_brain.study_content import (
+    BY_HAND,
+    code_digest,
+    folder_digest,
+    settings,
+)
+from mlkd_brain.study_options import read_study
+
+STUDY = str(RECIPE / "hparams" / "study.yaml")
+SYSTEMS = ["teacher", "student_unsupervised", "student", "student_from_teacher"]
+
+
+def study_of(*words, recipe=RECIPE):
+    return read_study([STUDY, *words], recipe)[0]
+
+
+SETTINGS = study_of().settings
+
+
+@pytest.mark.parametrize("corpus", ["IEMOCAP", "EmoDB"])
+def test_every_recipe_has_a_study_of_ten_folds(corpus):
+    recipe = REPOSITORY / "recipes" / corpus / "MLKD"
+    study, _ = read_study([str(recipe / "hparams" / "study.yaml")], recipe)
+    runs = study.runs()
+    assert len(runs) == 30 and {run.fold for run in runs} == set(range(1, 11))
+    assert len(set(study.settings["definitions"])) >= 5
+    for name in study.settings["definitions"]:
+        study._check(name)
+
+
+@given(
+    st.sets(st.sampled_from(SYSTEMS), min_size=1),
+    st.lists(st.integers(1, 10), min_size=1, max_size=4),
+    st.sets(st.integers(1986, 1990), min_size=1, max_size=2),
+)
+def test_what_a_run_needs_comes_once_and_before_it(systems, folds, seeds):
+    asked = {"systems": list(systems), "folds": folds, "seeds": list(seeds)}
+    study = Study({**SETTINGS, **asked}, RECIPE)
+    runs = study.runs()
+    assert len({run.folder for run in runs}) == len(runs)
+    for place, run in enumerate(runs):
+        assert run.needs is None or run.needs in runs[:place]
+    asked = [run for run in runs if run.system in systems]
+    assert len(asked) == len(systems) * len(set(folds)) * len(seeds)
+
+
+def test_options_go_to_every_script_and_a_system_has_the_last_word():
+    study = study_of(
+        *("--folds", "2-3,7", "--systems", "student_from_teacher"),
+        *("--lr", "4e-4", "--initialisation=pretrained"),
+    )
+    teacher, student = study.runs()[:2]
+    assert [run.fold for run in study.runs()] == [2, 2, 3, 3, 7, 7]
+    assert dict(teacher.overrides)["lr"] == "4e-4"
+    assert dict(student.overrides)["initialisation"] == "teacher"
+    assert student.needs == teacher
+    assert student.options[0] == "hparams/student_unsupervised.yaml"
+    assert "results/teacher/1986/fold_2" in student.options
+
+
+@given(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(0.001, 1e6),
+        st.lists(st.sampled_from(["babble", "f16"])),
+    )
+)
+def test_a_value_survives_the_command_line(value):
+    assert yaml.safe_load(as_word(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--systems", "nonsense"], "Unknown system 'nonsense', expected one"),
+        (["--lr"], "'--lr' is no option with a value"),
+        (["--systems", "student_searched"], "python search_objective.py"),
+    ],
+)
+def test_a_wrong_option_of_a_study_gets_one_line(words, message):
+    with pytest.raises(InputError, match=message):
+        study_of(*words).runs()
+
+
+def test_a_study_outside_its_recipe_says_where_to_go(tmp_path):
+    with pytest.raises(InputError, match="run from the recipe's folder"):
+        study_of(recipe=tmp_path)
+    with pytest.raises(InputError, match="nothing.yaml: no such file"):
+        read_study(["nothing.yaml"])
+
+
+def test_a_searched_system_takes_what_its_fold_chose(tmp_path):
+    study = study_of("--systems", "student_searched", "--folds", "2")
+    study.results = tmp_path
+    path = choice_path(tmp_path, 1986, 2)
+    path.parent.mkdir()
+    chosen = {"temperature": 5, "alpha": 0.3}
+    path.write_text(json.dumps({"chosen": chosen}))
+    overrides = dict(study.runs()[-1].overrides)
+    assert (overrides["temperature"], overrides["alpha"]) == ("5", "0.3")
+
+
+# ---------------------------------------------------------------- content
+
+
+SCRIPT = '''"""Docstring."""
+import near
+from mlkd_brain import losses
+
+def train():
+    """Docstring."""
+    return 1  # comment
+'''
+YAML = "lr: 0.1\nopt: !name:torch.optim.AdamW\n    lr: !ref <lr>\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "is_other"),
+    [
+        ("train.py", "# comment", "# another", False),
+        ("train.py", '    """Docstring."""\n', "", False),
+        ("train.py", "return 1", "return 2", True),
+        ("near.py", "A = 1", "A = 2", True),
+        ("far.py", "B = 1", "B = 2", True),
+        ("strange.py", "C = 1", "C = 2", False),
+        ("x.yaml", "lr: 0.1", "lr: 0.2 # hyper-parameter", False),
+        ("x.yaml", "AdamW", "SGD", True),
+    ],
+)
+def test_code_is_what_is_executed(tmp_path, file, before, after, is_other):
+    texts = {
+        "train.py": SCRIPT,
+        "near.py": "import far\nA = 1\n",
+        "far.py": "B = 1\n",
+        "strange.py": "C = 1\n",
+        "x.yaml": YAML,
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    first = code_digest(tmp_path / "train.py", tmp_path / "x.yaml")
+    assert before in texts[file]
+    (tmp_path / file).write_text(texts[file].replace(before, after))
+    second = code_digest(tmp_path / "train.py", tmp_path / "x.yaml")
+    assert (first != second) == is_other
+
+
+def test_settings_are_what_numbers_rest_on():
+    file = RECIPE / "hparams" / "student.yaml"
+    before = settings(file, "results_folder: here\nnum_workers: 0")
+    assert before == settings(file, "results_folder: there\nnum_workers: 2")
+    assert before["alpha"] == 0.7 and "train_log" not in before
+    assert settings(file, "alpha: 0.5") != before
+
+
+def test_an_encoder_is_known_by_its_files_not_its_place(tmp_path):
+    for place, weights in (("a", b"1"), ("b", b"1"), ("c", b"2")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "model.safetensors").write_bytes(weights)
+    first, second, third = (folder_digest(tmp_path / p) for p in "abc")
+    assert first == second != third
+    assert folder_digest("facebook/wav2vec2-base") == "facebook/wav2vec2-base"
+    assert BY_HAND not in (first, third)
+
+
+# ----------------------------------------------------------------- scripts
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help")
+def test_a_script_ends_when_its_worker_is_killed(tmp_path):
+    (tmp_path / "sleep.py").write_text("import time; time.sleep(60)")
+    worker = f"""
+import pathlib, time
+from mlkd_brain.study import Run
+from mlkd_brain.study_task import start
+folder = pathlib.Path({str(tmp_path)!r})
+run = Run("s", 1, 1, "sleep.py", "", (), folder)
+job = {{"run": run, "recipe": folder, "environment": {{}}}}
+print(start(["sleep.py"], job).pid, flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", worker], stdout=subprocess.PIPE, text=True
+    ) as process:
+        script = int(process.stdout.readline())
+        os.kill(script, 0)  # it is there
+        process.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while is_alive(script) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_alive(script)
+
+
+def is_alive(pid):
+    """Whether a process runs; one that nobody has waited for does not."""
+    try:
+        with open(f"/proc/{pid}/stat") as stream:
+            return stream.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
