@@ -85,7 +85,7 @@ def _draw_systems(panel, predictions, noises):
     """Every system's curve; where each ends, (x, UA, colour) by name."""
     heard = conditions(predictions, noises)
     snrs = [key for key in heard if key != CLEAN]
-    places = dict(zip(heard, _places(snrs, CLEAN in heard)))
+    places = _places(snrs, CLEAN in heard)
     systems = in_order(predictions["system"].unique())
     ends, curves = {}, {}
     for system, colour in colours(systems).items():
@@ -104,9 +104,10 @@ def _draw_systems(panel, predictions, noises):
 
 
 def _places(snrs, clean):
-    """Where the conditions lie on the axis; clean one step beyond the last."""
+    """Where the conditions lie on the axis; clean a step beyond the last."""
     step = snrs[-1] - snrs[-2] if len(snrs) > 1 else 5
-    return [*snrs, *([snrs[-1] + 1.3 * step] if clean and snrs else [0])]
+    beyond = {CLEAN: max(snrs, default=0) + 1.3 * step} if clean else {}
+    return {**dict(zip(snrs, snrs)), **beyond}
 
 
 def _ticks(heard):

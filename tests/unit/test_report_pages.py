@@ -88,6 +88,21 @@ def test_the_archive_gives_the_same_report_again(report, tmp_path):
     assert [name for name in once if once[name] != again[name]] == []
 
 
+def test_the_archive_names_no_folder_of_this_machine(report):
+    with unpacked(report / "runs.tar.xz") as folder:
+        cards = [path.read_text() for path in folder.rglob("protocol.json")]
+        assert len(cards) == 11
+        assert not any("somewhere" in card for card in cards)
+        kept = {path.name for path in folder.rglob("*") if path.is_file()}
+    assert kept == {
+        "predictions.csv",
+        "protocol.json",
+        "test.csv",
+        "train_log.txt",
+        "complexity.json",
+    }
+
+
 def test_the_card_stands_on_top_and_names_what_is_wrong(page):
     card = page.split("## ")[0]
     assert "| corpus | EmoDB |" in card
