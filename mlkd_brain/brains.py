@@ -8,27 +8,43 @@ import time
 from collections import defaultdict
 
 import speechbrain as sb
-import torch
 import torch.nn.functional as F
+from speechbrain.utils.logger import get_logger
 
+from mlkd_brain.audio import SAMPLE_RATE
+from mlkd_brain.batches import BatchesOfLikeLength
+from mlkd_brain.epoch_clock import EpochClock, pace
 from mlkd_brain.lobes import freeze
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
-from mlkd_brain.pipelines import batches_of_like_length
+from mlkd_brain.processes import added, of_all_processes, rank_and_size
+from mlkd_brain.step_memory import KeptForGradients, memory_of_training
+from mlkd_brain.teacher_cache import Guidance, Guide
+
+logger = get_logger(__name__)
 
 
 class EmotionBrain(sb.Brain):
     """Learns emotions from labels alone: the teacher, the unsupervised student.
 
     Modules: ``model``, an ``EmotionClassifier``. Hparams: ``checkpointer``,
-    ``epoch_counter``, ``number_of_epochs`` and ``train_logger``. A batch has
-    ``sig`` and ``emo_encoded``. The epoch with the best UA on the validation
-    speaker is kept.
+    ``epoch_counter``, ``learning_rate``, ``number_of_epochs`` and
+    ``train_logger``. A batch has ``sig`` and ``emo_encoded``. The epoch with the best UA on the validation
+    speaker is kept. The log says where each epoch's time went: in waiting for
+    data, in the model, in the optimiser.
     """
+
+    learner = "model"  # its name in the log
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.clock = EpochClock(self.device)
+        self.memory_said = True
+        self.steps = None
 
     def fit_fold(self, datasets):
         """Train on one part of a fold and validate on another.
 
-        Hparams, besides those of the class: ``batch_size``, ``num_buckets``,
+        Hparams, besides those of the class: ``batch_size``, ``length_spread``,
         ``seed``, ``train_dataloader_opts`` and ``valid_dataloader_opts``.
 
         Arguments
@@ -37,12 +53,14 @@ class EmotionBrain(sb.Brain):
             "train" and "valid", see ``mlkd_brain.pipelines.dataio_prep``.
         """
         # fit sets the epoch of the sampler in this place, of no other
-        self.train_sampler = batches_of_like_length(
+        self.train_sampler = self._batches(
             datasets["train"],
-            self.hparams.batch_size,
-            self.hparams.num_buckets,
-            self.hparams.seed,
+            self.hparams.length_spread,
+            self.grad_accumulation_factor,
         )
+        self.memory_said = False
+        batches = self.hparams.number_of_epochs * len(self.train_sampler)
+        self.steps = batches // self.grad_accumulation_factor
         self.fit(
             self.hparams.epoch_counter,
             datasets["train"],
@@ -51,8 +69,25 @@ class EmotionBrain(sb.Brain):
                 "batch_sampler": self.train_sampler,
                 **self.hparams.train_dataloader_opts,
             },
-            valid_loader_kwargs=self.hparams.valid_dataloader_opts,
+            valid_loader_kwargs={
+                "batch_sampler": self._batches(datasets["valid"], 0.0),
+                **self.hparams.valid_dataloader_opts,
+            },
         )
+
+    def _batches(self, dataset, length_spread, steps_multiple=1):
+        return BatchesOfLikeLength(
+            [dataset.data[key]["duration"] for key in dataset.data_ids],
+            self.hparams.batch_size,
+            length_spread,
+            self.hparams.seed,
+            steps_multiple,
+            *rank_and_size(),
+        )
+
+    def _train_loader_specifics(self, dataset, loader_kwargs):
+        """Our batches are this process's already: SpeechBrain adds nothing."""
+        return loader_kwargs
 
     def compute_forward(self, batch, stage):
         """Classify a batch.
@@ -63,7 +98,40 @@ class EmotionBrain(sb.Brain):
             Logits, hidden states and frame mask.
         """
         batch = batch.to(self.device)
-        return self.modules.model(*batch.sig)
+        if self.memory_said or stage != sb.Stage.TRAIN:
+            return self.modules.model(*batch.sig)
+        with KeptForGradients(self.modules.parameters()) as kept:
+            predictions = self.modules.model(*batch.sig)
+        self._say_memory(kept.bytes, batch.sig.data)
+        return predictions
+
+    def _say_memory(self, kept, wavs):
+        self.memory_said = True
+        longest = self.hparams.batch_size * self.train_sampler.longest
+        said = memory_of_training(
+            kept, wavs.numel() / SAMPLE_RATE, longest, self.modules.parameters()
+        )
+        logger.info(said)
+
+    def fit_batch(self, batch):
+        """A step; the clock gives it to the model and the optimiser."""
+        self.clock.lap("data")
+        self.clock.count(batch.sig.lengths, batch.sig.data.shape[1])
+        self._set_learning_rate()
+        loss = super().fit_batch(batch)
+        self.clock.lap(self.learner)
+        return loss
+
+    def _set_learning_rate(self):
+        self.hparams.learning_rate.set(
+            self.optimizer, self.optimizer_step + 1, self.steps
+        )
+
+    def optimizers_step(self):
+        """Update the weights."""
+        self.clock.lap(self.learner)
+        super().optimizers_step()
+        self.clock.lap("optimiser")
 
     def compute_objectives(self, predictions, batch, stage):
         """Loss of a batch; also notes its terms and decisions.
@@ -75,7 +143,7 @@ class EmotionBrain(sb.Brain):
         """
         labels = batch.emo_encoded.data.squeeze(-1)
         loss, terms = self.objective(predictions, labels, batch, stage)
-        self._note(terms, predictions.logits, labels)
+        self._note({"loss": loss, **terms}, predictions.logits, labels)
         return loss
 
     def objective(self, predictions, labels, batch, stage):
@@ -99,15 +167,23 @@ class EmotionBrain(sb.Brain):
         """Empties the statistics of the last stage."""
         self.term_sums = defaultdict(float)
         self.references, self.decisions = [], []
+        self.clock.restart()
 
     def on_stage_end(self, stage, stage_loss, epoch=None):
         """Logs the epoch and keeps it if its validation UA is the best."""
-        stats = {"loss": stage_loss, **self._summary()}
+        stats = self._summary()
         if stage == sb.Stage.TRAIN:
             self.train_stats = stats
+            self.pace = pace(
+                self.clock.seconds, added(of_all_processes(self.clock.heard))
+            )
             return
         self.hparams.train_logger.log_stats(
-            stats_meta={"epoch": epoch, "time left": self._time_left(epoch)},
+            stats_meta={
+                "epoch": epoch,
+                "time left": self._time_left(epoch),
+                **self.pace,
+            },
             train_stats=self.train_stats,
             valid_stats=stats,
         )
@@ -116,14 +192,16 @@ class EmotionBrain(sb.Brain):
         )
 
     def _summary(self):
-        count = len(self.references)
-        terms = {
-            name: float(total) / count for name, total in self.term_sums.items()
-        }
+        """Means and accuracies over the utterances of all processes."""
+        sums = {name: float(total) for name, total in self.term_sums.items()}
+        heard = of_all_processes((sums, self.references, self.decisions))
+        sums, references, decisions = zip(*heard)
+        references, decisions = sum(references, []), sum(decisions, [])
+        terms = added(sums)
         return {
-            **terms,
-            "UA": unweighted_accuracy(self.references, self.decisions),
-            "WA": weighted_accuracy(self.references, self.decisions),
+            **{name: terms[name] / len(references) for name in terms},
+            "UA": unweighted_accuracy(references, decisions),
+            "WA": weighted_accuracy(references, decisions),
         }
 
     def _time_left(self, epoch):
@@ -138,9 +216,9 @@ class DistillationBrain(EmotionBrain):
 
     The teacher is frozen and in eval mode; it hears the clean utterance
     (``clean_sig``), the student the noisy one (``sig``). Hparams, besides those
-    of ``EmotionBrain``: ``objective``, a ``MultiLevelObjective``, and
+    of ``EmotionBrain``: ``objective``, a ``MultiLevelObjective``,
     ``teacher_layers``, the teacher's block paired with each student block,
-    counted from 1.
+    counted from 1, and ``guidance_cache``, a ``TeacherCache``.
 
     Arguments
     ---------
@@ -151,12 +229,30 @@ class DistillationBrain(EmotionBrain):
         Passed to ``sb.Brain``.
     """
 
+    learner = "student"
+
     def __init__(self, *args, teacher, **kwargs):
         super().__init__(*args, **kwargs)
         self.teacher = freeze(teacher).to(self.device)
 
+    def fit_fold(self, datasets):
+        """Fill the teacher's cache, then train as ``EmotionBrain`` does."""
+        self.hparams.guidance_cache.attach(
+            datasets["train"], self.guide, self.hparams.batch_size
+        )
+        if self.hparams.guidance_cache.kind != "none":
+            self.teacher.cpu()  # it has said all it will be asked
+        super().fit_fold(datasets)
+
+    @property
+    def guide(self):
+        """The teacher, asked for the blocks that are distilled."""
+        return Guide(self.teacher, self.hparams.teacher_layers)
+
     def compute_forward(self, batch, stage):
         """Classify the noisy speech; in training, the teacher the clean one.
+
+        The teacher's answer is the batch's own when it comes from the cache.
 
         Returns
         -------
@@ -165,9 +261,17 @@ class DistillationBrain(EmotionBrain):
         """
         predictions = super().compute_forward(batch, stage)
         if stage == sb.Stage.TRAIN:
-            with torch.no_grad():
-                self.guidance = self.teacher(*batch.clean_sig)
+            self.clock.lap(self.learner)
+            self.guidance = self._guidance(batch)
+            self.clock.lap("teacher")
         return predictions
+
+    def _guidance(self, batch):
+        if not hasattr(batch, "teacher_blocks"):
+            return self.guide(*batch.clean_sig)
+        # (batch, frames, layers, features)
+        blocks = batch.teacher_blocks.data.unbind(dim=2)
+        return Guidance(batch.teacher_logits.data, list(blocks))
 
     def objective(self, predictions, labels, batch, stage):
         """The paper's three levels in training, cross-entropy elsewhere."""
@@ -177,7 +281,7 @@ class DistillationBrain(EmotionBrain):
             predictions.logits,
             self.guidance.logits,
             predictions.blocks,
-            [self.guidance.blocks[k - 1] for k in self.hparams.teacher_layers],
+            self.guidance.blocks,
             predictions.frame_mask,
             labels,
         )

@@ -10,6 +10,7 @@ from collections import namedtuple
 import torch
 from speechbrain.integrations.huggingface.wav2vec2 import Wav2Vec2
 
+from mlkd_brain.embedded import EMBEDDED, FOLDER
 from mlkd_brain.errors import InputError
 from mlkd_brain.padding import (
     ValidGroupNorm,
@@ -19,6 +20,7 @@ from mlkd_brain.padding import (
     valid_mask,
     zero_padding,
 )
+from mlkd_brain.precision import keep_norms_in_float32
 
 Encoding = namedtuple("Encoding", "last blocks frame_mask")
 Classification = namedtuple("Classification", "logits blocks frame_mask")
@@ -33,8 +35,8 @@ class SpeechEncoder(Wav2Vec2):
     Arguments
     ---------
     source : str
-        Hub name, e.g. "facebook/wav2vec2-base", or a local folder. A local
-        folder is read without any network call.
+        Hub name, e.g. "facebook/wav2vec2-base", a local folder, or "embedded".
+        A local folder is read without any network call.
     save_path : str
         Where a download is kept.
     kept_layers : list of int, optional
@@ -45,6 +47,9 @@ class SpeechEncoder(Wav2Vec2):
     layerdrop : float
         Probability of skipping a block in training, in [0, 1]. A skipped block
         has no hidden state of its own to distil.
+    gradient_checkpointing : bool
+        Whether a block's inner activations are computed again for its gradient
+        rather than kept: less memory, more time, the same gradient.
 
     Raises
     ------
@@ -67,10 +72,11 @@ class SpeechEncoder(Wav2Vec2):
         kept_layers=None,
         freeze_feature_extractor=True,
         layerdrop=0.0,
+        gradient_checkpointing=False,
     ):
         try:
             super().__init__(
-                source,
+                str(FOLDER) if source == EMBEDDED else source,
                 str(save_path),
                 freeze_feature_extractor=freeze_feature_extractor,
             )
@@ -82,9 +88,20 @@ class SpeechEncoder(Wav2Vec2):
                 "config.json, preprocessor_config.json and model.safetensors."
             ) from None
         self.model.config.layerdrop = layerdrop
+        if freeze_feature_extractor:
+            # else transformers asks for a gradient of the waveform, and keeps
+            # every conv layer's output for it
+            self.model.feature_extractor._freeze_parameters()
+        if gradient_checkpointing:
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        # nothing is masked: processes that train together wait for its gradient
+        unused = getattr(self.model, "masked_spec_embed", None)
+        if unused is not None:
+            unused.requires_grad_(False)
         if kept_layers is not None:
             keep_blocks(self.model, kept_layers)
         self._keep_padding_out()
+        keep_norms_in_float32(self.model)
 
     @property
     def hidden_size(self):
@@ -150,11 +167,28 @@ class SpeechEncoder(Wav2Vec2):
             output.last_hidden_state, list(output.hidden_states[1:]), frame_mask
         )
 
+    def count_frames(self, samples):
+        """Frames that the conv encoder makes of so many samples.
+
+        Arguments
+        ---------
+        samples : int or torch.Tensor
+            At 16 kHz.
+
+        Returns
+        -------
+        int or torch.Tensor
+            As the argument.
+        """
+        frames = self.model._get_feat_extract_output_lengths(samples)
+        return frames if isinstance(samples, torch.Tensor) else int(frames)
+
     def _frame_mask(self, wav, samples):
-        count = self.model._get_feat_extract_output_lengths
         if samples is None:
             samples = torch.full((len(wav),), wav.shape[1], device=wav.device)
-        return valid_mask(count(samples), int(count(wav.shape[1])))
+        return valid_mask(
+            self.count_frames(samples), self.count_frames(wav.shape[1])
+        )
 
 
 class EmotionClassifier(torch.nn.Module):
@@ -200,9 +234,9 @@ class EmotionClassifier(torch.nn.Module):
         """
         encoding = self.encoder(wavs, wav_lens)
         pooled = mean_over_frames(encoding.last, encoding.frame_mask)
-        return Classification(
-            self.head(pooled).float(), encoding.blocks, encoding.frame_mask
-        )
+        with torch.autocast(pooled.device.type, enabled=False):
+            logits = self.head(pooled)
+        return Classification(logits, encoding.blocks, encoding.frame_mask)
 
 
 def keep_blocks(model, kept_layers):

@@ -6,10 +6,8 @@ Authors
 
 import pathlib
 
-import numpy as np
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
-from speechbrain.dataio.sampler import DynamicBatchSampler
 from speechbrain.utils.data_pipeline import provides, takes
 
 from mlkd_brain.audio import read_mono
@@ -108,40 +106,3 @@ def dataio_prep(hparams, label_encoder, noises=None):
         )
         datasets[part] = dataset
     return datasets
-
-
-def batches_of_like_length(dataset, batch_size, num_buckets, seed):
-    """Batches of a fixed size whose utterances last about as long.
-
-    Every utterance comes once an epoch, in an order that depends on the seed
-    and the epoch. The fewer buckets, the more random the batches and the more
-    of them is padding.
-
-    Arguments
-    ---------
-    dataset : DynamicItemDataset
-        Has the item "duration".
-    batch_size : int
-        Utterances in a batch; the last of a bucket may have fewer.
-    num_buckets : int
-        Ranges of duration, each with as many utterances; 1 gives plain random
-        batches.
-    seed : int
-        Of the order.
-
-    Returns
-    -------
-    DynamicBatchSampler
-        Its ``set_epoch`` must be called, as ``Brain.fit`` does for the sampler
-        in its ``train_sampler``.
-    """
-    durations = [dataset.data[key]["duration"] for key in dataset.data_ids]
-    shares = np.arange(1, num_buckets + 1) / num_buckets
-    return DynamicBatchSampler(
-        dataset,
-        max_batch_length=np.iinfo(np.int64).max,  # the size alone decides
-        max_batch_ex=batch_size,
-        bucket_boundaries=np.unique(np.quantile(durations, shares)).tolist(),
-        lengths_list=durations,
-        seed=seed,
-    )

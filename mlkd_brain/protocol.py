@@ -26,7 +26,9 @@ CHANGEABLE = {
     "num_workers",
     "skip_prep",
     "allow_partial",
+    "gradient_checkpointing",
     "save_mixtures",
+    "teacher_cache",
 }
 
 

@@ -1,14 +1,8 @@
 """The recipe's scripts, run as a user runs them, on the embedded corpus."""
 
-import contextlib
-import importlib
 import io
 import json
-import os
 import shutil
-import subprocess
-import sys
-from unittest import mock
 
 import numpy as np
 import pandas
@@ -16,10 +10,10 @@ import pytest
 import soundfile
 import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
+from workplace import NOISES, TEST_UTTERANCES, make_workplace
 
-from conftest import CORPORA, RECIPE, save_encoder
+from conftest import CORPORA, save_encoder
 from mlkd_brain.audio import read_mono
-from mlkd_brain.errors import one_line
 from mlkd_brain.evaluation import noise_grid
 from mlkd_brain.export import export
 from mlkd_brain.inference import load_recognizer
@@ -33,90 +27,23 @@ EMOTIONS = ["ang", "hap", "neu", "sad"]
 HEADER = "system,seed,fold,ID,spk_id,noise,snr_db,emo,predicted," + ",".join(
     f"p_{emotion}" for emotion in EMOTIONS
 )
-NOISES = [f"synthetic_{n}" for n in ("babble", "factory1", "volvo")]
-TEST_UTTERANCES = 8
 SNRS = 5
 ANEW = {"system": "anew"}  # in a folder that holds no run yet
 
 
-class Workplace:
-    """A corpus, an encoder and a results folder, and how to run a script."""
-
-    def __init__(self, folder, encoder):
-        self.folder, self.results = folder, folder / "results"
-        self.environment = {
-            "PYTHON": sys.executable,
-            "IEMOCAP_ROOT": str(folder / "corpus" / "IEMOCAP"),
-            "NOISEX92_ROOT": str(folder / "corpus" / "noise"),
-            "OMP_NUM_THREADS": "1",
-        }
-        self.options = {
-            "wav2vec2_hub": encoder,
-            "results_folder": self.results,
-            "noise_types": "[" + ", ".join(NOISES) + "]",
-            "number_of_epochs": 2,
-            "allow_partial": True,
-            "num_workers": 0,
-            "lr": 0.001,
-        }
-
-    def words(self, yaml, options):
-        """A script's command line."""
-        pairs = {**self.options, **options}.items()
-        words = [w for key, value in pairs for w in (f"--{key}", str(value))]
-        return [f"hparams/{yaml}.yaml", *words]
-
-    def run(self, script, yaml, /, **options):
-        return self.call(sys.executable, script, *self.words(yaml, options))
-
-    def call(self, *command):
-        done = subprocess.run(
-            command,
-            cwd=RECIPE,
-            env={**os.environ, **self.environment},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr[-800:]
-        return done
-
-    def refused(self, script, yaml, /, **options):
-        """What a script says of bad input; in this process, for speed."""
-        main = importlib.import_module(script.removesuffix(".py")).main
-        said = io.StringIO()
-        here, there = contextlib.chdir(RECIPE), self.environment
-        speaking = contextlib.redirect_stderr(said)
-        stopping = pytest.raises(SystemExit)
-        with here, mock.patch.dict(os.environ, there), speaking:
-            with stopping as stopped, one_line():
-                main(self.words(yaml, options))
-        assert stopped.value.code == 2
-        return said.getvalue()[said.getvalue().index("error: ") :]
-
-    def of(self, system, fold=1):
-        return self.results / system / "1986" / f"fold_{fold}"
-
-
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory, twelve_blocks):
-    from synthesise_corpus import synthesise
-
-    folder = tmp_path_factory.mktemp("workplace")
-    synthesise(
-        folder / "corpus",
-        utterances=TEST_UTTERANCES,
-        speakers=4,
-        seed=3,
-        noise_seconds=6,
-    )
-    return Workplace(folder, twelve_blocks)
+    return make_workplace(tmp_path_factory.mktemp("workplace"), twelve_blocks)
 
 
 @pytest.fixture(scope="module")
 def trained(workplace):
     """The three systems of fold 1, trained and evaluated; what was printed."""
-    options = workplace.words("any", {})[1:]
-    return workplace.call("bash", "../../run_folds.sh", "1", *options).stdout
+    pytest.importorskip("ray")
+    workplace.run("run_folds.py", "study", folds=1, cpus_per_run=1)
+    return "".join(
+        (workplace.of(system) / "console.log").read_text() for system in SYSTEMS
+    )
 
 
 SYSTEMS = ["teacher", "student_unsupervised", "student"]
@@ -301,6 +228,37 @@ def test_the_same_seed_gives_the_same_log(workplace, trained, tmp_path):
         )
     ]
     assert logs[0] == logs[1] and len(logs[0]) == 2
+
+
+def test_two_processes_leave_the_files_of_one(workplace, trained):
+    options = {"system": "student_of_two", "number_of_epochs": 1}
+    workplace.call(
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+        "--nproc_per_node=2",
+        "train_student.py",
+        *workplace.words("student", options),
+        "--distributed_backend=gloo",
+    )
+    workplace.run("evaluate.py", "student", **options)
+    ours, theirs = (workplace.of(s) for s in ("student_of_two", "student"))
+    (line,) = (ours / "train_log.txt").read_text().splitlines()
+    assert "train mse: " in line and "padding: " in line
+    grids = [pandas.read_csv(run / "noise_grid.csv") for run in (ours, theirs)]
+    scores = ["ua", "wa"]
+    pandas.testing.assert_frame_equal(*(g.drop(columns=scores) for g in grids))
+    shutil.rmtree(workplace.results / "student_of_two")
+
+
+def test_a_second_student_finds_the_teachers_answers(workplace, trained):
+    (folder,) = (workplace.of("teacher") / "guidance").glob("[!.]*")
+    answers = set(folder.glob("*.safetensors"))
+    heard = pandas.read_csv(workplace.of("student") / "train.csv")
+    assert {path.stem for path in answers} == set(heard["ID"])
+    before = {path: path.stat().st_mtime_ns for path in answers}
+    options = {"system": "student_again", "number_of_epochs": 1}
+    workplace.run("train_student.py", "student", **options)
+    assert before == {path: path.stat().st_mtime_ns for path in answers}
+    shutil.rmtree(workplace.results / "student_again")
 
 
 # ----------------------------------------------------------------- exports

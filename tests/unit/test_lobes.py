@@ -196,6 +196,15 @@ def test_the_conv_encoder_is_frozen_only_by_its_switch(tiny_wav2vec2):
         assert all(weight.requires_grad != frozen for weight in weights)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_frozen_conv_encoder_keeps_nothing_for_a_gradient(encoders, kind):
+    for frozen in (True, False):
+        encoder = SpeechEncoder(encoders(kind), freeze_feature_extractor=frozen)
+        convs = encoder.train().model.feature_extractor
+        features = convs(torch.randn(2, 4000))
+        assert features.requires_grad != frozen
+
+
 def test_parameters_keep_the_names_of_plain_transformers(encoders):
     for kind in KINDS:
         names = set(AutoModel.from_pretrained(encoders(kind)).state_dict())

@@ -58,7 +58,9 @@ def main(argv):
     label_encoder = make_label_encoder(
         hparams["emotions"], hparams["save_folder"]
     )
-    keep_encoder_settings(hparams["encoder"], hparams["save_folder"])
+    run_on_main(
+        keep_encoder_settings, args=[hparams["encoder"], hparams["save_folder"]]
+    )
     datasets = dataio_prep(hparams, label_encoder, noises)
     brain = hparams["brain_class"](
         modules=hparams["modules"],

@@ -1,0 +1,57 @@
+"""Checkpoints that are whole or not there.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import os
+import shutil
+
+from speechbrain.utils.checkpoints import Checkpointer
+from speechbrain.utils.distributed import if_main_process
+
+UNFINISHED = ".unfinished"
+
+
+class WholeCheckpointer(Checkpointer):
+    """A ``Checkpointer`` that can be killed while it saves.
+
+    SpeechBrain's own writes into a checkpoint's folder, the meta file first: a
+    run that is killed meanwhile leaves what looks like its latest checkpoint
+    and cannot be loaded. Here the folder gets its name when all is in it.
+
+    Arguments
+    ---------
+    *args, **kwargs
+        Passed to ``Checkpointer``.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path")
+    >>> checkpointer = WholeCheckpointer(folder)
+    >>> saved = checkpointer.save_checkpoint(meta={"UA": 0.5})
+    >>> [c.path == saved.path for c in checkpointer.list_checkpoints()]
+    [True]
+    """
+
+    def save_checkpoint(self, *args, **kwargs):
+        """See ``Checkpointer.save_checkpoint``."""
+        if if_main_process():
+            unfinished = self.checkpoints_dir / UNFINISHED
+            shutil.rmtree(unfinished, ignore_errors=True)
+        saved = super().save_checkpoint(*args, **kwargs)
+        if saved is None:  # not the main process
+            return None
+        path = self.checkpoints_dir / saved.path.name
+        os.replace(saved.path, path)
+        saved.path.parent.rmdir()
+        files = {name: path / f.name for name, f in saved.paramfiles.items()}
+        return saved._replace(path=path, paramfiles=files)
+
+    def _new_checkpoint_dirpath(self):
+        name = super()._new_checkpoint_dirpath().name
+        return self.checkpoints_dir / UNFINISHED / name
+
+    def _custom_checkpoint_dirpath(self, name):
+        name = super()._custom_checkpoint_dirpath(name).name
+        return self.checkpoints_dir / UNFINISHED / name

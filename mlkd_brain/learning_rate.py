@@ -1,0 +1,45 @@
+"""The learning rate of each step: constant, or up and then down.
+
+Authors
+ * The MLKD team 2026
+"""
+
+from speechbrain.nnet.schedulers import LinearWarmupScheduler
+
+
+class LearningRate:
+    """A learning rate that depends on the step alone, so that a resume finds it.
+
+    Arguments
+    ---------
+    peak : float
+        Highest value.
+    warmup_share : float, optional
+        Share of all steps in which it rises from 0 to the peak, in [0, 1);
+        in the others it falls to 0. Without it the rate is constant.
+
+    Example
+    -------
+    >>> rate = LearningRate(peak=1.0, warmup_share=0.2)
+    >>> [rate.at(step, steps=10) for step in (1, 2, 6, 10)]
+    [0.5, 1.0, 0.5, 0.0]
+    >>> LearningRate(peak=1.0).at(9, steps=10)
+    1.0
+    """
+
+    def __init__(self, peak, warmup_share=None):
+        self.peak, self.warmup_share = peak, warmup_share
+
+    def at(self, step, steps):
+        """Rate of a step, counted from 1, among so many (None if constant)."""
+        if self.warmup_share is None:
+            return self.peak
+        warmup = round(self.warmup_share * steps)
+        return LinearWarmupScheduler(self.peak, warmup, steps).calculate_lr(
+            step
+        )
+
+    def set(self, optimizer, step, steps):
+        """Give an optimizer the rate of a step."""
+        for group in optimizer.param_groups:
+            group["lr"] = self.at(step, steps)

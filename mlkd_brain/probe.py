@@ -1,0 +1,200 @@
+"""How much of an emotion a linear classifier finds in frozen features.
+
+    python -m mlkd_brain.probe results/manifests --data_folder DIR embedded
+
+Encoders are named as ``wav2vec2_hub`` names them; opensmile's feature sets
+(``eGeMAPSv02``, ``ComParE_2016``; an optional package) stand beside them.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import argparse
+import collections
+
+import numpy as np
+import pandas
+import torch
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from tqdm import tqdm
+
+from mlkd_brain.audio import SAMPLE_RATE, read_mono
+from mlkd_brain.errors import one_line
+from mlkd_brain.lobes import SpeechEncoder
+from mlkd_brain.manifests import read_speakers
+from mlkd_brain.markdown import markdown_table, write_into
+from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
+from mlkd_brain.optional import require
+
+#: What regularises the classifier; chosen together with the block.
+STRENGTHS = (0.001, 0.01, 0.1)
+OPENSMILE = ("eGeMAPSv02", "ComParE_2016")
+
+
+def pooled_states(encoder, wavs):
+    """Mean over frames of each block's output, and of the encoder's.
+
+    Arguments
+    ---------
+    encoder : SpeechEncoder
+        Put in eval mode.
+    wavs : iterable of str
+        Recordings.
+
+    Returns
+    -------
+    dict
+        "block 1" ... and "output" to arrays, (utterances, features).
+    """
+    encoder.eval()
+    rows = []
+    for wav in tqdm(wavs, unit="utt"):
+        with torch.inference_mode():
+            encoding = encoder(read_mono(wav)[None])
+        states = [*encoding.blocks, encoding.last]
+        rows.append(torch.cat(states).mean(1).numpy())
+    names = [f"block {i}" for i in range(1, len(rows[0]))] + ["output"]
+    return dict(zip(names, np.stack(rows, axis=1)))
+
+
+def opensmile_functionals(feature_set, wavs):
+    """Functionals of openSMILE, as ``pooled_states`` gives its features."""
+    require("opensmile")
+    import opensmile
+
+    smile = opensmile.Smile(feature_set=opensmile.FeatureSet[feature_set])
+    rows = [
+        smile.process_signal(read_mono(wav).numpy(), SAMPLE_RATE).to_numpy()[0]
+        for wav in tqdm(wavs, unit="utt")
+    ]
+    return {feature_set: np.stack(rows)}
+
+
+def probe(features, emotions, speakers):
+    """Classify each speaker's utterances from all the others'.
+
+    A linear support vector machine with balanced classes on standardised
+    features. For each test speaker the block and the strength of the
+    regularisation are those that do best on the other speakers, each left out
+    in turn: never on the test speaker.
+
+    Arguments
+    ---------
+    features : dict
+        Block to features, (utterances, features).
+    emotions, speakers : numpy.ndarray
+        Of each utterance.
+
+    Returns
+    -------
+    predicted : numpy.ndarray
+        Emotion of each utterance, when its speaker was left out.
+    chosen : list of str
+        Block for each test speaker, in sorted order.
+    """
+    predicted, chosen = emotions.copy(), []
+    for speaker in tqdm(np.unique(speakers), unit="speaker"):
+        others = speakers != speaker
+        scores = {
+            (block, strength): _validated(
+                values[others], emotions[others], speakers[others], strength
+            )
+            for block, values in features.items()
+            for strength in STRENGTHS
+        }
+        block, strength = max(scores, key=scores.get)
+        classifier = _classifier(strength)
+        classifier.fit(features[block][others], emotions[others])
+        predicted[~others] = classifier.predict(features[block][~others])
+        chosen.append(block)
+    return predicted, chosen
+
+
+def _classifier(strength):
+    return make_pipeline(
+        StandardScaler(),
+        LinearSVC(C=strength, class_weight="balanced", random_state=0),
+    )
+
+
+def _validated(values, emotions, speakers, strength):
+    predicted = cross_val_predict(
+        _classifier(strength),
+        values,
+        emotions,
+        groups=speakers,
+        cv=LeaveOneGroupOut(),
+    )
+    return unweighted_accuracy(emotions, predicted)
+
+
+def probe_table(manifest_folder, data_folder, front_ends):
+    """Clean accuracy of each front end, leave-one-speaker-out, as Markdown.
+
+    Arguments
+    ---------
+    manifest_folder : str or pathlib.Path
+        Of a prepared corpus, see ``mlkd_brain.manifests``.
+    data_folder : str
+        Root of the corpus.
+    front_ends : list of str
+        Encoders, or feature sets of ``OPENSMILE``.
+
+    Raises
+    ------
+    InputError
+        If the manifests or an encoder cannot be read.
+
+    Returns
+    -------
+    str
+        Pooled UA and WA in percent, and the block chosen most often.
+    """
+    corpus = pandas.concat(read_speakers(manifest_folder).values())
+    wavs = corpus["wav"].str.replace("$data_root", str(data_folder))
+    emotions = corpus["emo"].to_numpy(dtype=str)
+    rows = []
+    for front_end in front_ends:
+        features = (
+            opensmile_functionals(front_end, wavs)
+            if front_end in OPENSMILE
+            else pooled_states(SpeechEncoder(front_end), wavs)
+        )
+        predicted, chosen = probe(
+            features, emotions, corpus["spk_id"].to_numpy(dtype=str)
+        )
+        (block, _), *_ = collections.Counter(chosen).most_common(1)
+        rows.append(
+            [
+                front_end,
+                block,
+                f"{100 * unweighted_accuracy(emotions, predicted):.1f}",
+                f"{100 * weighted_accuracy(emotions, predicted):.1f}",
+            ]
+        )
+    return markdown_table(["front end", "features", "UA %", "WA %"], rows)
+
+
+def main():
+    """Print the table, and write it where it is wanted."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("manifest_folder")
+    parser.add_argument("front_ends", nargs="+")
+    parser.add_argument("--data_folder", required=True)
+    parser.add_argument("--into", help="Markdown file with a marker")
+    parser.add_argument("--marker", default="probe")
+    options = parser.parse_args()
+    with one_line():
+        table = probe_table(
+            options.manifest_folder, options.data_folder, options.front_ends
+        )
+        print(table)
+        if options.into:
+            write_into(options.into, options.marker, table)
+
+
+if __name__ == "__main__":
+    main()

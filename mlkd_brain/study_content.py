@@ -1,0 +1,246 @@
+"""What a run is made from, so that a finished one is known when it is seen.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import ast
+import hashlib
+import json
+import pathlib
+import re
+
+import yaml
+from hyperpyyaml import resolve_references
+
+from mlkd_brain.experiment import load_hparams
+from mlkd_brain.folds import fold_speakers
+from mlkd_brain.manifests import read_speakers
+from mlkd_brain.protocol import CHANGEABLE, plain_values
+
+EPOCHS = "number_of_epochs"
+ELSEWHERE = CHANGEABLE - {EPOCHS}  # keys that change no number
+ENCODER = "wav2vec2_hub"  # told by its weights, not by its place
+BY_HAND = "trained by hand"
+
+
+class Contents:
+    """The content of every run of a study.
+
+    The corpus and the noise are prepared on the way, and every yaml is built
+    once, so that bad input is said before anything is trained.
+
+    Arguments
+    ---------
+    study : mlkd_brain.study.Study
+        What to run.
+    prepare : callable
+        The recipe's ``prepare_<corpus>``.
+
+    Raises
+    ------
+    InputError
+        If options, corpus, noise, encoder or folds cannot be used.
+    """
+
+    def __init__(self, study, prepare):
+        self.study, self.prepare = study, prepare
+        self.of_systems = {}
+
+    def of(self, run, needed=None):
+        """What a run is made from.
+
+        Arguments
+        ---------
+        run : mlkd_brain.study.Run
+            Of the study.
+        needed : dict, optional
+            Content of the run that it needs.
+
+        Returns
+        -------
+        dict
+            ``hparams`` as plain data, and digests of ``encoder``,
+            ``manifests``, ``noise``, ``code`` and of the content of what it
+            ``needs``.
+        """
+        if run.system not in self.of_systems:
+            self.of_systems[run.system] = self._of_system(run)
+        content = self.of_systems[run.system]
+        return {
+            **content,
+            "hparams": {
+                **content["hparams"],
+                "seed": run.seed,
+                "fold": run.fold,
+            },
+            "needs": needed and digest(needed),
+        }
+
+    def _of_system(self, run):
+        file, hparams, _, overrides = load_hparams(list(run.options))
+        corpus = (
+            "data_folder",
+            "manifest_folder",
+            "allow_partial",
+            "skip_prep",
+        )
+        self.prepare(**{key: hparams[key] for key in corpus})
+        manifests = pathlib.Path(hparams["manifest_folder"])
+        speakers = list(read_speakers(manifests, hparams["emotions"]))
+        for fold in self.study.settings["folds"]:
+            fold_speakers(speakers, fold, hparams["validates_on"])
+        hparams["noise_bank"].prepare()
+        return {
+            "hparams": settings(file, overrides),
+            "encoder": folder_digest(hparams[ENCODER]),
+            "manifests": folder_digest(manifests, "*.csv"),
+            "noise": digest(hparams["noise_bank"].checksums),
+            "code": code_digest(self.study.recipe / run.script, file),
+        }
+
+
+def settings(hparams_file, overrides):
+    """Keys and values of a yaml that a run's numbers rest on.
+
+    What is made from other keys is left to ``code_digest``, where something
+    is to nobody.
+    """
+    text = pathlib.Path(hparams_file).read_text(encoding="utf-8")
+    built = {
+        key.value for key, value in yaml.compose(text).value if _is_built(value)
+    }
+    return {
+        key: value
+        for key, value in plain_values(
+            resolve_references(text, overrides)
+        ).items()
+        if key not in ELSEWHERE | {ENCODER} | built
+        and not key.endswith("_folder")
+    }
+
+
+def digest(facts):
+    """Short digest of plain data.
+
+    Example
+    -------
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(facts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def folder_digest(folder, pattern="*"):
+    """Digest of a folder's files; the name itself where there is none."""
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        return str(folder)  # a name of the hub
+    return digest(
+        {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in folder.glob(pattern)
+            if path.is_file()
+        }
+    )
+
+
+def code_digest(script, hparams_file):
+    """Digest of the code that a run executes, comments and docstrings aside.
+
+    Arguments
+    ---------
+    script : pathlib.Path
+        Trains the run.
+    hparams_file : str or pathlib.Path
+        Its yaml.
+
+    Returns
+    -------
+    str
+        Changes with the script, the yaml's objects, the evaluation, or
+        anything of ours that they import.
+    """
+    text = pathlib.Path(hparams_file).read_text(encoding="utf-8")
+    names = {"mlkd_brain.evaluation", *re.findall(r"mlkd_brain\.\w+", text)}
+    known, waiting = {}, {script, *_sources(names, script.parent)}
+    while waiting:
+        path = waiting.pop()
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        known[path] = _without_docstrings(tree)
+        waiting |= _sources(_imports(tree), script.parent) - known.keys()
+    code = {path.name: text for path, text in known.items()}
+    return digest({**code, "yaml": _objects(text)})
+
+
+def _sources(names, recipe):
+    """Our files among some modules: of the library or of the recipe."""
+    library = pathlib.Path(__file__).parent
+    paths = {
+        library / f"{name.split('.')[1]}.py"
+        if name.startswith("mlkd_brain.")
+        else recipe / f"{name}.py"
+        for name in names
+    }
+    return {path for path in paths if path.is_file()}
+
+
+def _imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _without_docstrings(tree):
+    for node in ast.walk(tree):
+        if ast.get_docstring(node, clean=False) if _has_body(node) else None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _has_body(node):
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    return isinstance(node, documented)
+
+
+def _objects(text):
+    """What a yaml builds; its plain values are told by ``settings``."""
+    nodes = yaml.compose(text)
+    nodes.value = [pair for pair in nodes.value if _is_built(pair[1])]
+    return yaml.serialize(nodes)
+
+
+def _is_built(node):
+    """Whether a value of a yaml is, or holds, an object or a reference."""
+    parts = [] if isinstance(node, yaml.ScalarNode) else node.value
+    if isinstance(node, yaml.MappingNode):
+        parts = [value for _, value in parts]
+    tagged = not node.tag.startswith("tag:yaml.org")
+    return tagged or any(map(_is_built, parts))
+
+
+def differences(then, now):
+    """Which parts of two contents differ, hyper-parameters by name.
+
+    The code of a run that was trained by hand is not known, nor asked for.
+
+    Example
+    -------
+    >>> then = {"hparams": {"lr": 1, "seed": 1}, "code": "a"}
+    >>> differences(then, {"hparams": {"lr": 2, "seed": 1}, "code": "b"})
+    ['lr', 'code']
+    """
+    before, after = then.get("hparams", {}), now["hparams"]
+    keys = sorted(before.keys() | after.keys())
+    return [
+        *(key for key in keys if before.get(key) != after.get(key)),
+        *(
+            key
+            for key in now
+            if key != "hparams" and then.get(key) not in (now[key], BY_HAND)
+        ),
+    ]

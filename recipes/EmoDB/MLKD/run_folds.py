@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""Train and evaluate systems x folds x seeds, as many at once as there is room.
+
+To run this recipe, do the following:
+> python run_folds.py hparams/study.yaml
+
+Given again, it goes on where it was interrupted and skips what is finished.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import sys
+
+from emodb_prepare import prepare_emodb
+
+from mlkd_brain.errors import one_line
+from mlkd_brain.study_ray import run_study
+
+
+def main(argv):
+    """Run what study.yaml and the options ask for, then the report."""
+    run_study(argv, prepare_emodb)
+
+
+if __name__ == "__main__":
+    with one_line():
+        main(sys.argv[1:])

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Pretrain the small encoder on any folder of audio, without labels.
+
+To run this recipe, do the following:
+> python pretrain.py hparams/workers.yaml --data_folder DIR
+
+Authors
+ * The MLKD team 2026
+"""
+
+import sys
+
+import speechbrain as sb
+from speech_prepare import prepare_speech
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.utils.data_pipeline import provides, takes
+from speechbrain.utils.distributed import ddp_init_group, run_on_main
+
+from mlkd_brain.embedded import save_pretrained_encoder
+from mlkd_brain.errors import one_line
+from mlkd_brain.experiment import load_hparams
+from mlkd_brain.pretraining import PretrainingBrain, masked_spans
+
+
+def dataio_prep(hparams):
+    """Datasets of clean and distorted pieces, for training and validation.
+
+    Returns
+    -------
+    dict
+        "train" and "valid" to ``DynamicItemDataset`` with the keys "id",
+        "clean_sig", "sig" and "masked".
+    """
+    frames_of = hparams["encoder"].model._get_feat_extract_output_lengths
+    datasets = {}
+    for part in ("train", "valid"):
+        distortion = hparams[f"{part}_distortion"]
+
+        @takes("id", "wav")
+        @provides("clean_sig", "sig", "masked")
+        def pieces(utterance, wav, distortion=distortion):
+            clean, heard = distortion(utterance, wav)
+            yield clean
+            yield heard
+            yield masked_spans(
+                distortion.key(utterance),
+                int(frames_of(len(heard))),
+                hparams["masked_share"],
+                hparams["masked_frames"],
+            )
+
+        datasets[part] = DynamicItemDataset.from_csv(
+            csv_path=f"{hparams['prepared_folder']}/{part}.csv",
+            replacements={"data_root": hparams["prepared_folder"]},
+            dynamic_items=[pieces],
+            output_keys=["id", "clean_sig", "sig", "masked"],
+        )
+    for part in datasets:
+        wavs = [row["wav"] for row in datasets["train"].data.values()]
+        hparams[f"{part}_distortion"].hear_others(wavs)
+    return datasets
+
+
+def main(argv):
+    """Prepare the audio, pretrain, and save the encoder."""
+    hparams_file, hparams, run_opts, overrides = load_hparams(argv)
+    ddp_init_group(run_opts)
+    keys = ("data_folder", "prepared_folder", "valid_share", "skip_prep")
+    run_on_main(prepare_speech, kwargs={key: hparams[key] for key in keys})
+    sb.create_experiment_directory(
+        experiment_directory=hparams["output_folder"],
+        hyperparams_to_save=hparams_file,
+        overrides=overrides,
+    )
+    datasets = dataio_prep(hparams)
+    brain = PretrainingBrain(
+        modules=hparams["modules"],
+        opt_class=hparams["opt_class"],
+        hparams=hparams,
+        run_opts=run_opts,
+        checkpointer=hparams["checkpointer"],
+    )
+    brain.fit_speech(datasets)
+    run_on_main(
+        save_pretrained_encoder,
+        args=[hparams["encoder"], f"{hparams['output_folder']}/encoder"],
+    )
+
+
+if __name__ == "__main__":
+    with one_line():
+        main(sys.argv[1:])

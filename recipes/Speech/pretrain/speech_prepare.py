@@ -1,0 +1,129 @@
+"""Any folder of audio, as 16 kHz wav files and two manifests.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import hashlib
+import pathlib
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import pandas
+import soundfile
+import torch
+from speechbrain.utils.logger import get_logger
+from tqdm import tqdm
+
+from mlkd_brain.audio import SAMPLE_RATE, read_mono
+from mlkd_brain.errors import InputError
+from mlkd_brain.files import locked, replaced_folder, write_csv
+
+logger = get_logger(__name__)
+FORMATS = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
+SHORTEST_SECONDS = 0.5
+
+
+def prepare_speech(data_folder, prepared_folder, valid_share, skip_prep=False):
+    """Convert every recording once, and divide them by chance.
+
+    Arguments
+    ---------
+    data_folder : str or pathlib.Path
+        Audio at any depth, in any format and rate that libsndfile reads.
+    prepared_folder : str or pathlib.Path
+        Receives ``wav/*.wav``, ``train.csv`` and ``valid.csv``; replaced as a
+        whole, unless it was made from the same recordings.
+    valid_share : float
+        Share of the recordings for validation, in (0, 1); which ones depends on
+        their names alone.
+    skip_prep : bool
+        Whether to take ``prepared_folder`` as it is.
+
+    Raises
+    ------
+    InputError
+        If there are no recordings, or one cannot be read.
+    """
+    prepared_folder = pathlib.Path(prepared_folder)
+    if skip_prep:
+        return
+    recordings = _recordings(pathlib.Path(data_folder))
+    names = "\n".join(f"{path} {path.stat().st_size}" for path in recordings)
+    stamp = f"{valid_share} {hashlib.sha256(names.encode()).hexdigest()}\n"
+    with locked(prepared_folder):
+        made = prepared_folder / "stamp"
+        if made.is_file() and made.read_text() == stamp:
+            return
+        with replaced_folder(prepared_folder) as unfinished:
+            _convert_all(recordings, pathlib.Path(data_folder), unfinished)
+            _divide(unfinished, valid_share)
+            (unfinished / "stamp").write_text(stamp)
+
+
+def _recordings(data_folder):
+    found = sorted(
+        path
+        for path in data_folder.rglob("*")
+        if path.suffix.lower() in FORMATS and not path.name.startswith("._")
+    )
+    if len(found) < 2:
+        raise InputError(
+            f"data_folder '{data_folder}' holds {len(found)} recordings "
+            f"({', '.join(sorted(FORMATS))}), and at least 2 are needed; give a "
+            "folder of speech with --data_folder."
+        )
+    return found
+
+
+def _convert_all(recordings, data_folder, folder):
+    (folder / "wav").mkdir()
+    convert = partial(_convert, data_folder=data_folder, folder=folder)
+    with ProcessPoolExecutor() as pool:
+        rows = list(
+            tqdm(
+                pool.map(convert, recordings, chunksize=32),
+                total=len(recordings),
+                desc="converting to 16 kHz",
+            )
+        )
+    kept = [row for row in rows if row["duration"] >= SHORTEST_SECONDS]
+    if len(kept) < len(rows):
+        logger.warning(
+            f"{len(rows) - len(kept)} recordings below {SHORTEST_SECONDS} s "
+            "are left out."
+        )
+    write_csv(pandas.DataFrame(kept), folder / "all.csv")
+
+
+def _convert(path, data_folder, folder):
+    torch.set_num_threads(1)
+    waveform = read_mono(path)
+    if not len(waveform) or not torch.isfinite(waveform).all():
+        raise InputError(
+            f"{path}: is empty or holds samples that are not finite; restore or "
+            "remove it."
+        )
+    relative = path.relative_to(data_folder).with_suffix("")
+    name = "-".join(relative.parts)
+    soundfile.write(
+        folder / "wav" / f"{name}.wav", waveform.clamp(-1, 1), SAMPLE_RATE
+    )
+    return {
+        "ID": name,
+        "duration": round(len(waveform) / SAMPLE_RATE, 4),
+        "wav": f"$data_root/wav/{name}.wav",
+    }
+
+
+def _divide(folder, valid_share):
+    table = pandas.read_csv(folder / "all.csv", dtype={"ID": str})
+    places = [
+        int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 16**8
+        for name in table["ID"]
+    ]
+    valid = pandas.Series(places).rank(method="first") <= max(
+        1, round(valid_share * len(table))
+    )
+    write_csv(table[valid.values], folder / "valid.csv")
+    write_csv(table[~valid.values], folder / "train.csv")
