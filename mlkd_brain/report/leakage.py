@@ -153,7 +153,11 @@ def _shared_noise(item):
             continue  # another recording
         if not known:
             text = f"{PROTOCOL} does not say which part of {heard} it has heard"
-            yield Problem(NOISE, f"{item.run.name}: {text}; evaluate it again")
+            yield Problem(
+                NOISE,
+                f"{item.run.name}: {text}; give its training script, which only "
+                "writes that down if all epochs are done, and evaluate.py again",
+            )
             return
         start, stop = card["noise_ranges_evaluated"][name]
         for part in ("train", "valid"):
