@@ -7,6 +7,7 @@ Authors
 import contextlib
 import io
 import json
+import lzma
 import pathlib
 import re
 import tarfile
@@ -89,7 +90,7 @@ def unpacked(results):
         try:
             with tarfile.open(results) as archive:
                 archive.extractall(folder, filter="data")
-        except tarfile.TarError as error:
+        except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
             raise InputError(
                 f"{results}: is no archive of runs ({error}); give the folder of "
                 f"the runs, or the {ARCHIVE} of a report."

@@ -266,11 +266,14 @@ def test_a_report_replaces_a_report_and_nothing_else(study, tmp_path):
     assert (tmp_path / "thesis.md").read_text() == "mine"
 
 
-def test_a_file_that_is_no_archive_is_refused(tmp_path):
-    (tmp_path / "runs").write_text("no")
-    with pytest.raises(InputError, match="is no archive of runs"):
-        with unpacked(tmp_path / "runs"):
-            pass
+def test_a_file_that_is_no_whole_archive_is_refused(report, tmp_path):
+    whole = (report / "runs.tar.xz").read_bytes()
+    broken = whole[:2000] + bytes(100) + whole[2100:]
+    for content in (b"no", b"", whole[: len(whole) // 2], broken):
+        (tmp_path / "runs").write_bytes(content)
+        with pytest.raises(InputError, match="is no archive of runs"):
+            with unpacked(tmp_path / "runs"):
+                pass
 
 
 def test_a_damaged_table_is_named(tmp_path):
