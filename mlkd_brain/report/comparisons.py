@@ -1,4 +1,4 @@
-"""Systems against one another, their confidence and their cost.
+"""Systems against one another, and what they cost.
 
 Authors
  * The MLKD team 2026
@@ -198,6 +198,6 @@ def costs_title(costs):
     seconds = known["seconds"].iloc[0]
     return (
         f"Table 3. One utterance of {seconds:g} s: size, multiply-accumulates and "
-        f"time, median over {len(known)} runs ({machines}); "
+        f"time, the median over a system's runs ({machines}); "
         "paper: wav2vec 2.0 base, another machine"
     )

@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from mlkd_brain.evaluation import CLEAN
@@ -85,17 +86,19 @@ def _draw_systems(panel, predictions, noises):
     """Every system's curve; where each ends, (x, UA, colour) by name."""
     heard = conditions(predictions, noises)
     snrs = [key for key in heard if key != CLEAN]
-    places = dict(zip(heard, _places(snrs, CLEAN in heard)))
+    places = _places(snrs, CLEAN in heard)
     systems = in_order(predictions["system"].unique())
     ends, curves = {}, {}
-    for system, colour in colours(systems).items():
+    aside = _aside(len(systems), places)
+    for (system, colour), shift in zip(colours(systems).items(), aside):
         curves[system] = {
             key: (accuracy(part), *interval(part))
             for key, own in heard.items()
             if len(part := of(system, own))
         }
+        own_places = {**places, CLEAN: places.get(CLEAN, 0) + shift}
         ends[system] = _draw_curve(
-            panel, system, colour, curves[system], places
+            panel, system, colour, curves[system], own_places
         )
     _mark_crossing(panel, curves)
     panel.set_xticks(list(places.values()), _ticks(heard))
@@ -104,9 +107,16 @@ def _draw_systems(panel, predictions, noises):
 
 
 def _places(snrs, clean):
-    """Where the conditions lie on the axis; clean one step beyond the last."""
+    """Where the conditions lie on the axis; clean a step beyond the last."""
     step = snrs[-1] - snrs[-2] if len(snrs) > 1 else 5
-    return [*snrs, *([snrs[-1] + 1.3 * step] if clean and snrs else [0])]
+    beyond = {CLEAN: max(snrs, default=0) + 1.3 * step} if clean else {}
+    return {**dict(zip(snrs, snrs)), **beyond}
+
+
+def _aside(systems, places):
+    """How far each system's clean point lies aside, not to hide another's."""
+    width = (max(places.values()) - min(places.values()) or 1) / 60
+    return width * (np.arange(systems) - (systems - 1) / 2)
 
 
 def _ticks(heard):
@@ -120,12 +130,12 @@ def _draw_curve(panel, system, colour, curve, places):
     middle, low, high = (
         zip(*(curve[key] for key in noisy)) if noisy else [()] * 3
     )
-    panel.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+    panel.fill_between(x, low, high, color=colour, alpha=0.1, linewidth=0)
     panel.plot(x, middle, linewidth=1.8, **look)
     if CLEAN in curve:
         value, low, high = curve[CLEAN]
         place = places[CLEAN]
-        panel.vlines(place, low, high, color=colour, alpha=0.35, linewidth=2.5)
+        panel.vlines(place, low, high, color=colour, alpha=0.35, linewidth=2)
         panel.plot(
             [*x[-1:], place],
             [*middle[-1:], value],

@@ -43,8 +43,8 @@ class Evaluated(NamedTuple):
 def find_problems(results_folder, evaluation=".", folds=None):
     """Everything that forbids to believe the numbers of a study.
 
-    A test speaker in the training or validation of a model or of its teacher;
-    seconds of noise that are both learned from and tested with; predictions
+    A test speaker in the training or validation of a model or of its teacher, a
+    validation speaker in the training; seconds of noise that are both learned from and tested with; predictions
     that are missing or doubled; systems that did not hear the same. What a
     protocol.json does not tell counts as a problem too.
 
@@ -95,17 +95,17 @@ def _shared_speakers(item):
     if not parts:
         yield _speakers(item, f"{PROTOCOL} does not say who trained it")
         return
-    tested = {"test": sorted({*parts["test"], *item.table["spk_id"]})}
-    for one, other in itertools.combinations({**parts, **tested}, 2):
-        shared = set({**parts, **tested}[one]) & set({**parts, **tested}[other])
-        for speaker in sorted(shared):
+    # the protocol's test speakers, and whoever was scored
+    parts = {**parts, "test": [*parts["test"], *item.table["spk_id"].unique()]}
+    for one, other in itertools.combinations(parts, 2):
+        for speaker in sorted(set(parts[one]) & set(parts[other])):
             yield _speakers(
                 item, f"speaker {speaker} is in its {one} and its {other} part"
             )
 
 
 def _taught_by(item):
-    """Test speakers that the run's teacher knows."""
+    """Held-out speakers that the run's teacher has learned from."""
     if not item.card.get("teacher"):
         return
     heard = item.card.get("teacher_speakers") or _speakers_of_teacher(item.run)
@@ -114,11 +114,17 @@ def _taught_by(item):
             item, f"{PROTOCOL} does not say who trained its teacher"
         )
         return
-    for part in ("train", "valid"):
-        for speaker in sorted(set(item.table["spk_id"]) & set(heard[part])):
+    tested = set(item.table["spk_id"])
+    validated = set(item.card.get("speakers", {}).get("valid", ()))
+    for own, speakers, part in (
+        ("test", tested, "train"),
+        ("test", tested, "valid"),
+        ("validation", validated, "train"),
+    ):
+        for speaker in sorted(speakers & set(heard[part])):
             yield _speakers(
                 item,
-                f"test speaker {speaker} is in the {part} part of its teacher",
+                f"{own} speaker {speaker} is in the {part} part of its teacher",
             )
 
 
@@ -147,7 +153,11 @@ def _shared_noise(item):
             continue  # another recording
         if not known:
             text = f"{PROTOCOL} does not say which part of {heard} it has heard"
-            yield Problem(NOISE, f"{item.run.name}: {text}; evaluate it again")
+            yield Problem(
+                NOISE,
+                f"{item.run.name}: {text}; give its training script, which only "
+                "writes that down if all epochs are done, and evaluate.py again",
+            )
             return
         start, stop = card["noise_ranges_evaluated"][name]
         for part in ("train", "valid"):

@@ -4,9 +4,9 @@ Authors
  * The MLKD team 2026
 """
 
-import pathlib
 import statistics
 
+from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.evaluation import CLEAN
 from mlkd_brain.markdown import markdown_table
 from mlkd_brain.report.leakage import COMPLETENESS, NOISE, SPEAKERS
@@ -18,7 +18,7 @@ from mlkd_brain.report.titles import (
     unseen_noises,
 )
 
-SAMPLES_PER_SECOND = 16000
+SHARED = "shared between training, validation and test"
 
 
 def protocol_card(study, problems):
@@ -42,12 +42,8 @@ def protocol_card(study, problems):
         "scored": _scored(predictions),
         "folds": _folds(predictions, protocols),
         "seeds": _list(sorted(predictions["seed"].unique())),
-        "speakers shared between training, validation and test, teachers included": _found(
-            problems, SPEAKERS
-        ),
-        "noise segments shared between training, validation and test": _found(
-            problems, NOISE
-        ),
+        f"speakers {SHARED}, teachers included": _found(problems, SPEAKERS),
+        f"noise segments {SHARED}": _found(problems, NOISE),
         "missing or doubled predictions": _found(problems, COMPLETENESS),
         "noise heard in training": _noise_heard(predictions, protocols),
         "noise of the tests": _test_noise(protocols),
@@ -143,7 +139,7 @@ def _test_noise(protocols):
     if not ranges:
         return "not recorded"
     return ", ".join(
-        f"{name} {start / SAMPLES_PER_SECOND:.1f}–{stop / SAMPLES_PER_SECOND:.1f} s"
+        f"{name} {start / SAMPLE_RATE:.1f}–{stop / SAMPLE_RATE:.1f} s"
         for name, (start, stop) in ranges.items()
     )
 
@@ -175,14 +171,8 @@ def _epochs(protocols):
 
 
 def _encoders(protocols):
-    """Hub names; of a folder the name alone, as machines differ."""
-    hubs = {
-        card["wav2vec2_hub"] for card in protocols if "wav2vec2_hub" in card
-    }
-    return sorted(
-        pathlib.Path(hub).name if pathlib.Path(hub).is_absolute() else hub
-        for hub in hubs
-    ) or ["not recorded"]
+    hubs = {c["wav2vec2_hub"] for c in protocols if "wav2vec2_hub" in c}
+    return sorted(hubs) or ["not recorded"]
 
 
 def _versions(protocols):

@@ -7,6 +7,7 @@ Authors
 import contextlib
 import io
 import json
+import lzma
 import pathlib
 import re
 import tarfile
@@ -89,7 +90,7 @@ def unpacked(results):
         try:
             with tarfile.open(results) as archive:
                 archive.extractall(folder, filter="data")
-        except tarfile.TarError as error:
+        except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
             raise InputError(
                 f"{results}: is no archive of runs ({error}); give the folder of "
                 f"the runs, or the {ARCHIVE} of a report."
@@ -166,7 +167,7 @@ def read_study(results_folder, evaluation=".", folds=None):
     runs = evaluated_runs(results_folder, evaluation, folds)
     return Study(
         pandas.concat([_read_run(run) for run in runs], ignore_index=True),
-        [read_protocol(run.evaluated) for run in runs],
+        [read_card(run.evaluated) for run in runs],
         pandas.concat([_read_log(run) for run in runs], ignore_index=True),
         pandas.DataFrame([_read_costs(run) for run in runs]),
     )
@@ -209,6 +210,18 @@ def read_table(path):
         )
     probabilities = [name for name in table if name.startswith("p_")]
     return table.assign(**table[probabilities].round(DIGITS))
+
+
+def read_card(folder):
+    """A protocol.json; of an encoder's folder the name alone is kept.
+
+    Where a folder lies is no fact of a study, and nobody else's business.
+    """
+    card = read_protocol(folder)
+    hub = card.get("wav2vec2_hub")
+    if hub and pathlib.Path(hub).is_absolute():
+        card["wav2vec2_hub"] = pathlib.Path(hub).name
+    return card
 
 
 def _read_run(run):
@@ -264,9 +277,15 @@ def pack(results_folder, path, evaluation=".", folds=None):
 
 def _kept(run):
     """Path of each file that is packed to its bytes."""
-    files = {run.folder / name for name in (PROTOCOL, MANIFEST, LOG)}
-    files |= {run.evaluated / name for name in (PROTOCOL, COMPLEXITY)}
+    files = (
+        run.folder / MANIFEST,
+        run.folder / LOG,
+        run.evaluated / COMPLEXITY,
+    )
     kept = {path: path.read_bytes() for path in files if path.is_file()}
+    for folder in {run.folder, run.evaluated}:
+        card = json.dumps(read_card(folder), indent=2)
+        kept[folder / PROTOCOL] = card.encode()
     table = read_table(run.evaluated / PREDICTIONS)
     kept[run.evaluated / PREDICTIONS] = table.to_csv(index=False).encode()
     return kept

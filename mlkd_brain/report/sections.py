@@ -177,7 +177,8 @@ def _tests(study, noises):
     return Section(
         "Systems against one another",
         "Difference in UA with its 95 % interval over speakers, and McNemar's "
-        "exact test on pairs of predictions. The test takes utterances for "
+        "exact test of whether one is right more often than the other on the "
+        "same utterances in the same mixtures. The test takes utterances for "
         "independent, which those of one speaker are not, and no p is corrected "
         "for the number of tests: in doubt trust the interval. Every condition: "
         "`numbers/tests.csv`.",

@@ -100,6 +100,7 @@ def speakers_figure(predictions, noises):
         panel.set_yticks(
             range(len(names)), [_named(n, predictions) for n in names]
         )
+        panel.set_ylim(-0.6, len(names) - 0.4)
         for y, speaker in enumerate(names):
             own = predictions[where & (predictions["spk_id"] == speaker)]
             _draw_speaker(panel, y, own, systems)

@@ -65,6 +65,17 @@ def test_a_teacher_that_has_heard_the_test_speaker_is_found(
     assert f"in the {part} part of its teacher" in said
 
 
+def test_a_validation_speaker_that_the_teacher_has_learned_from_is_found(
+    study, capsys
+):
+    study.edit_card(
+        lambda card: card["teacher_speakers"]["train"].append("08"), "student"
+    )
+    assert "validation speaker 08 is in the train part of its teacher" in (
+        the_problem(study, capsys)
+    )
+
+
 def test_a_teacher_is_looked_up_where_the_protocol_does_not_name_its_speakers(
     study, capsys
 ):

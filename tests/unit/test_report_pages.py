@@ -88,6 +88,21 @@ def test_the_archive_gives_the_same_report_again(report, tmp_path):
     assert [name for name in once if once[name] != again[name]] == []
 
 
+def test_the_archive_names_no_folder_of_this_machine(report):
+    with unpacked(report / "runs.tar.xz") as folder:
+        cards = [path.read_text() for path in folder.rglob("protocol.json")]
+        assert len(cards) == 11
+        assert not any("somewhere" in card for card in cards)
+        kept = {path.name for path in folder.rglob("*") if path.is_file()}
+    assert kept == {
+        "predictions.csv",
+        "protocol.json",
+        "test.csv",
+        "train_log.txt",
+        "complexity.json",
+    }
+
+
 def test_the_card_stands_on_top_and_names_what_is_wrong(page):
     card = page.split("## ")[0]
     assert "| corpus | EmoDB |" in card
@@ -251,11 +266,14 @@ def test_a_report_replaces_a_report_and_nothing_else(study, tmp_path):
     assert (tmp_path / "thesis.md").read_text() == "mine"
 
 
-def test_a_file_that_is_no_archive_is_refused(tmp_path):
-    (tmp_path / "runs").write_text("no")
-    with pytest.raises(InputError, match="is no archive of runs"):
-        with unpacked(tmp_path / "runs"):
-            pass
+def test_a_file_that_is_no_whole_archive_is_refused(report, tmp_path):
+    whole = (report / "runs.tar.xz").read_bytes()
+    broken = whole[:2000] + bytes(100) + whole[2100:]
+    for content in (b"no", b"", whole[: len(whole) // 2], broken):
+        (tmp_path / "runs").write_bytes(content)
+        with pytest.raises(InputError, match="is no archive of runs"):
+            with unpacked(tmp_path / "runs"):
+                pass
 
 
 def test_a_damaged_table_is_named(tmp_path):
