@@ -49,7 +49,7 @@ def write_report(results_folder, out, evaluation=".", folds=None):
     with replaced_folder(out) as folder:
         for kind in ("tables", "figures", "numbers"):
             (folder / kind).mkdir()
-        text = _markdown(page, protocol_card(study, problems))
+        text = _markdown(page, protocol_card(study, problems), evaluation)
         (folder / PAGE).write_text(text, "utf-8")
         (folder / "report.html").write_text(_html(text), "utf-8")
         for section in page:
@@ -68,15 +68,17 @@ def _refuse_to_replace(out):
             )
 
 
-def _markdown(page, card):
+def _markdown(page, card, evaluation):
     parts = ["# Report", card]
     for section in page:
         parts += [f"## {section.heading}", section.words]
         parts += [f"![{name}](figures/{name}.png)" for name in section.figures]
         parts += [table.markdown() for table in section.tables]
+    heard = "" if evaluation == "." else f" --evaluation {evaluation}"
     parts.append(
         "Every cell with its interval and spread: `numbers/cells.csv`. This "
-        f"report again: `python -m mlkd_brain.report {ARCHIVE} --out report`."
+        f"report again: `python -m mlkd_brain.report {ARCHIVE} --out "
+        f"report{heard}`."
     )
     return "\n\n".join(part for part in parts if part) + "\n"
 

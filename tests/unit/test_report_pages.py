@@ -12,7 +12,7 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.report.__main__ import main
 from mlkd_brain.report.comparisons import crossing_words
 from mlkd_brain.report.paper import beside
-from mlkd_brain.report.results import read_study, unpacked
+from mlkd_brain.report.results import pack, read_study, unpacked
 from mlkd_brain.report.speakers import speakers_frame
 from mlkd_brain.report.style import spread
 from mlkd_brain.report.tables import (
@@ -86,6 +86,20 @@ def test_the_archive_gives_the_same_report_again(report, tmp_path):
     once, again = files(report), files(tmp_path / "again")
     assert once.keys() == again.keys()
     assert [name for name in once if once[name] != again[name]] == []
+
+
+def test_another_evaluation_is_packed_beside_its_run(tmp_path):
+    study = FabricatedStudy(tmp_path, ["student"], folds=(1, 2), utterances=4)
+    below = study.of("student") / "weighting_none"
+    below.mkdir()
+    for name in ("predictions.csv", "protocol.json"):
+        shutil.copy(study.of("student") / name, below)
+    asked = {"evaluation": "weighting_none"}
+    pack(tmp_path, tmp_path / "runs.tar.xz", **asked)
+    with unpacked(tmp_path / "runs.tar.xz") as folder:
+        again = read_study(folder, **asked).predictions
+        assert not (folder / "student/1986/fold_2").exists()
+    assert again.equals(read_study(tmp_path, **asked).predictions)
 
 
 def test_the_archive_names_no_folder_of_this_machine(report):
