@@ -1,5 +1,7 @@
 """What the embedded encoder learns from: descriptors, distortions, workers."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import soundfile
@@ -15,6 +17,7 @@ from mlkd_brain.distortions import (
     equalise,
     generator,
 )
+from mlkd_brain.embedded import EMBEDDED, FOLDER, WEIGHTS
 from mlkd_brain.errors import InputError
 from mlkd_brain.lobes import SpeechEncoder
 from mlkd_brain.pretraining import FrameMasking, drop_blocks, masked_spans
@@ -229,3 +232,18 @@ def test_fewer_frames_than_clusters_are_refused():
     worker = ClusterPrediction(4, 2, clusters=9, block=None, unmasked_weight=0)
     with pytest.raises(InputError, match="5 frames.*clusters = 9"):
         worker.measure([torch.zeros(1, 5, 2)])
+
+
+def test_the_embedded_encoder_is_the_one_that_its_card_describes():
+    weights = (FOLDER / WEIGHTS).read_bytes()
+    assert len(weights) < 12e6
+    card = (FOLDER / "README.md").read_text()
+    assert f"`{hashlib.sha256(weights).hexdigest()}`" in card
+
+
+def test_the_embedded_encoder_is_used_in_float32():
+    encoder = SpeechEncoder(EMBEDDED).eval()
+    assert encoder.model.dtype == torch.float32
+    with torch.no_grad():
+        encoding = encoder(0.1 * tone(200)[None])
+    assert len(encoding.blocks) == 12 and encoding.last.isfinite().all()
