@@ -13,7 +13,7 @@ from speechbrain.utils.logger import get_logger
 
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.batches import BatchesOfLikeLength
-from mlkd_brain.epoch_clock import EpochClock, pace
+from mlkd_brain.epoch_clock import EpochClock, pace, time_left
 from mlkd_brain.lobes import freeze
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
 from mlkd_brain.processes import added, of_all_processes, rank_and_size
@@ -181,7 +181,11 @@ class EmotionBrain(sb.Brain):
         self.hparams.train_logger.log_stats(
             stats_meta={
                 "epoch": epoch,
-                "time left": self._time_left(epoch),
+                "time left": time_left(
+                    time.monotonic() - self.started,
+                    epoch - self.first_epoch,
+                    self.hparams.number_of_epochs - epoch,
+                ),
                 **self.pace,
             },
             train_stats=self.train_stats,
@@ -203,12 +207,6 @@ class EmotionBrain(sb.Brain):
             "UA": unweighted_accuracy(references, decisions),
             "WA": weighted_accuracy(references, decisions),
         }
-
-    def _time_left(self, epoch):
-        done = max(1, epoch - self.first_epoch)
-        pace = (time.monotonic() - self.started) / done
-        left = round(pace * (self.hparams.number_of_epochs - epoch))
-        return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
 
 
 class DistillationBrain(EmotionBrain):

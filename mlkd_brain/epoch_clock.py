@@ -92,3 +92,27 @@ def pace(seconds, heard):
         "padding": f"{heard['padded'] / heard['audio']:.2f}",
         **{name: f"{took / total:.0%}" for name, took in seconds.items()},
     }
+
+
+def time_left(seconds, done, left):
+    """How long the epochs left will take, in words.
+
+    Arguments
+    ---------
+    seconds : float
+        What the epochs done took.
+    done, left : int
+        Epochs.
+
+    Returns
+    -------
+    str
+        Hours, minutes and seconds.
+
+    Example
+    -------
+    >>> time_left(20.0, done=2, left=360)
+    '1:00:00'
+    """
+    left = round(seconds / max(1, done) * left)
+    return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.distortions import generator
+from mlkd_brain.epoch_clock import time_left
 
 
 def masked_spans(key, frames, share, span):
@@ -229,7 +230,11 @@ class PretrainingBrain(sb.Brain):
             stats_meta={
                 "epoch": epoch,
                 "audio hours per hour": self.pace,
-                "time left": self._time_left(epoch),
+                "time left": time_left(
+                    time.monotonic() - self.started,
+                    epoch - self.first_epoch,
+                    self.hparams.number_of_epochs - epoch,
+                ),
             },
             train_stats=self.train_stats,
             valid_stats=stats,
@@ -237,9 +242,3 @@ class PretrainingBrain(sb.Brain):
         self.checkpointer.save_and_keep_only(
             meta={"epoch": epoch, "loss": stage_loss}, num_to_keep=1
         )
-
-    def _time_left(self, epoch):
-        done = max(1, epoch - self.first_epoch)
-        pace = (time.monotonic() - self.started) / done
-        left = round(pace * (self.hparams.number_of_epochs - epoch))
-        return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
