@@ -17,8 +17,7 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.files import write_csv, write_json
 from mlkd_brain.optional import require
 from mlkd_brain.search_picture import draw_grid
-from mlkd_brain.study import choice_path
-from mlkd_brain.study_board import Board, last_epoch
+from mlkd_brain.study import choice_path, last_epoch
 from mlkd_brain.study_content import EPOCHS, Contents, digest
 from mlkd_brain.study_options import read_study
 from mlkd_brain.study_plan import make_plan
@@ -38,8 +37,8 @@ def search(argv, prepare):
     Arguments
     ---------
     argv : list of str
-        See ``mlkd_brain.study_options.parser``; the systems are the searched one and
-        what it needs.
+        See ``mlkd_brain.study_options.parser``; the systems are the searched
+        one and what it needs.
     prepare : callable
         The recipe's ``prepare_<corpus>``.
 
@@ -51,7 +50,8 @@ def search(argv, prepare):
         With code 1 if a run failed, 130 after Ctrl-C.
     """
     study, options = read_study(argv)
-    require("ray")
+    require("ray", "rich")
+    from mlkd_brain.study_board import Board
     from mlkd_brain.study_ray import Cluster
 
     if "search" not in study.settings:
@@ -65,10 +65,10 @@ def search(argv, prepare):
     contents = Contents(study, prepare)
     needed = dict.fromkeys(run.needs for run in runs if run.needs)
     plan = make_plan(needed, contents, options.changed)
-    cells = [
-        Cells(study, run, contents.of(run, plan[run.needs].content))
-        for run in runs
-    ]
+    cells = []
+    for run in runs:
+        needs = plan[run.needs].content if run.needs else None
+        cells.append(Cells(study, run, contents.of(run, needs)))
     with Cluster(study, options.address) as cluster:
         with Board(plan) as board:
             board.at_once = cluster.at_once
@@ -108,8 +108,9 @@ class Cells:
                 f"The search has a grid of {', '.join(self.keys)}; give two "
                 "keys of the system's yaml."
             )
-        # with other settings, data or code it is another search
-        self.place = f"search/{run.seed}_fold_{run.fold}_{digest(content)}"
+        # with another grid, other settings, data or code it is another search
+        name = digest([content, self.settings])
+        self.place = f"search/{run.seed}_fold_{run.fold}_{name}"
         self.runs = {
             values: self._cell(dict(zip(self.keys, values)))
             for values in itertools.product(*self.settings["grid"].values())

@@ -201,6 +201,16 @@ def read_choice(results, seed, fold):
         ) from None
 
 
+def last_epoch(train_log):
+    """Epochs that a training log has; 0 without one."""
+    if not train_log.is_file():
+        return 0
+    return max(
+        (int(n) for n in re.findall(r"epoch: (\d+)", train_log.read_text())),
+        default=0,
+    )
+
+
 def as_word(value):
     """A value of a yaml as a word of a command line.
 

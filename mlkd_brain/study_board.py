@@ -4,7 +4,6 @@ Authors
  * The MLKD team 2026
 """
 
-import re
 import statistics
 import time
 
@@ -13,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mlkd_brain.study import as_clock
+from mlkd_brain.study import as_clock, last_epoch
 from mlkd_brain.study_content import EPOCHS
 from mlkd_brain.study_task import LOG, read_stamp
 
@@ -161,13 +160,3 @@ class Board:
         if self.states[run] == "running" and self.epochs.get(run):
             sign = f"{self.epochs[run]}/{self._total(run)}"
         return f"[{colour}]{sign}[/{colour}]"
-
-
-def last_epoch(train_log):
-    """Epochs that a training log has; 0 without one."""
-    if not train_log.is_file():
-        return 0
-    return max(
-        (int(n) for n in re.findall(r"epoch: (\d+)", train_log.read_text())),
-        default=0,
-    )

@@ -49,7 +49,7 @@ def run_study(argv, prepare):
         With code 1 if a run failed, 130 after Ctrl-C.
     """
     study, options = read_study(argv)
-    require("ray")
+    require("ray", "rich")
     # they load torch; --help does not wait for it
     from mlkd_brain.study_board import Board
     from mlkd_brain.study_content import Contents

@@ -67,7 +67,8 @@ def test_two_nodes_share_the_runs(workplace, undisturbed):
     stamps = [read_stamp(workplace.of(system)) for system in SYSTEMS]
     assert [stamp["state"] for stamp in stamps] == ["finished"] * 2
     assert stamps[0]["node"] != stamps[1]["node"]
-    assert "2 done" in undisturbed.stdout.splitlines()[-1]
+    assert "2 done" in undisturbed.stdout
+    assert (workplace.results / "report").is_dir()
 
 
 def test_a_killed_study_ends_with_the_same_tables(

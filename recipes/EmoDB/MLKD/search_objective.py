@@ -5,8 +5,8 @@ To run this recipe, do the following:
 > python search_objective.py hparams/study.yaml --folds 3
 > python run_folds.py hparams/study.yaml --folds 3 --systems student_searched
 
-The validation speaker decides; the test speaker is not heard. Given again, it
-goes on where it was interrupted.
+The validation speaker decides; no cell of the grid hears the test speaker. Given
+again, it goes on where it was interrupted.
 
 Authors
  * The MLKD team 2026
