@@ -290,5 +290,8 @@ def write_report(results):
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:]
         print(f"no report: {''.join(said)}", file=sys.stderr)
-    else:
-        print(f"report: {results / 'report'}")
+        return
+    for line in done.stderr.splitlines():
+        if line.startswith("warning: "):  # a leak, a run that lacks something
+            print(line, file=sys.stderr)
+    print(f"report: {results / 'report'}")
