@@ -23,7 +23,7 @@ from bench.contestant import THREADS
 from bench.lengths import dataset_of, iemocap_like
 from bench.results import add, markdown, row
 from mlkd_brain.audio import SAMPLE_RATE
-from mlkd_brain.embedded import save_embedded_encoder
+from mlkd_brain.embedded import save_random_encoder
 from mlkd_brain.evaluation import NoiseGrid
 from mlkd_brain.lobes import EmotionClassifier, SpeechEncoder
 from mlkd_brain.noise import WEIGHTINGS, speech_level
@@ -89,7 +89,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         manifest, grid = write_corpus(folder), grid_of(folder)
-        save_embedded_encoder(folder / "encoder", seed=1)
+        save_random_encoder(folder / "encoder", seed=1)
         encoder = SpeechEncoder(
             str(folder / "encoder"), kept_layers=[2, 4, 6, 8, 10, 12]
         )

@@ -16,7 +16,7 @@ from speechbrain.utils.epoch_loop import EpochCounter
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
 from mlkd_brain.brains import DistillationBrain
-from mlkd_brain.embedded import SHAPE
+from mlkd_brain.embedded import FOLDER
 from mlkd_brain.lobes import (
     EmotionClassifier,
     SpeechEncoder,
@@ -38,9 +38,9 @@ ADAMW = {"lr": 4e-4, "weight_decay": 0.01}  # of a random encoder
 def save_encoder(folder, changes):
     """Write an encoder with random weights, as a local folder."""
     torch.manual_seed(0)
-    config = AutoConfig.from_pretrained(SHAPE, **changes)
+    config = AutoConfig.from_pretrained(FOLDER, **changes)
     AutoModel.from_config(config).save_pretrained(folder)
-    AutoFeatureExtractor.from_pretrained(SHAPE).save_pretrained(folder)
+    AutoFeatureExtractor.from_pretrained(FOLDER).save_pretrained(folder)
 
 
 def teacher_and_student(source, device):

@@ -47,9 +47,21 @@ LOOPS = {
         SPREAD, "disk", functools.partial(OurLoop, precision="bf16")
     ),
 }
+#: wav2vec 2.0's conv encoder: 50 frames a second.
+CONVS = {
+    "conv_kernel": [10, 3, 3, 3, 3, 2, 2],
+    "conv_stride": [5, 2, 2, 2, 2, 2, 2],
+}
 #: What differs from the embedded encoder's configuration.
-WIDE = {"hidden_size": 256, "intermediate_size": 1024, "conv_dim": [128] * 7}
+WIDE = {
+    **CONVS,
+    "hidden_size": 256,
+    "intermediate_size": 1024,
+    "conv_dim": [128] * 7,
+    "num_conv_pos_embeddings": 64,
+}
 BASE = {
+    **CONVS,
     "hidden_size": 768,
     "num_attention_heads": 12,
     "intermediate_size": 3072,
