@@ -89,7 +89,7 @@ class SpeechEncoder(Wav2Vec2):
         self.model.config.layerdrop = layerdrop
         if freeze_feature_extractor:
             # else transformers asks for a gradient of the waveform, and keeps
-            # every conv layer's output for it
+            # every conv layer's output for it (HuBERT has no public name for it)
             self.model.feature_extractor._freeze_parameters()
         if gradient_checkpointing:
             self.model.gradient_checkpointing_enable({"use_reentrant": False})

@@ -58,7 +58,7 @@ def test_every_utterance_comes_once_for_any_number_of_processes(
 def test_a_batch_has_eight_utterances_on_average():
     durations = iemocap_like()
     batches = epoch_of(BatchesOfLikeLength(durations, 8, 0.2, seed=1), 1)
-    assert np.mean([len(b) for b in batches]) == pytest.approx(8, abs=0.01)
+    assert np.mean([len(b) for b in batches]) == pytest.approx(8, abs=0.02)
 
 
 def test_the_order_depends_on_seed_and_epoch_alone():
