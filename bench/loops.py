@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
 from mlkd_brain.brains import DistillationBrain
 from mlkd_brain.embedded import FOLDER
+from mlkd_brain.learning_rate import LearningRate
 from mlkd_brain.lobes import (
     EmotionClassifier,
     SpeechEncoder,
@@ -127,6 +128,7 @@ class OurLoop:
                 "epoch_counter": EpochCounter(limit=1),
                 "teacher_layers": LAYERS,
                 "objective": objective(),
+                "learning_rate": LearningRate(ADAMW["lr"]),
             },
             run_opts={"device": device, "precision": precision},
             teacher=teacher,

@@ -51,6 +51,7 @@ LOOPS = {
 CONVS = {
     "conv_kernel": [10, 3, 3, 3, 3, 2, 2],
     "conv_stride": [5, 2, 2, 2, 2, 2, 2],
+    "num_feat_extract_layers": 7,
 }
 #: What differs from the embedded encoder's configuration.
 WIDE = {
