@@ -33,6 +33,7 @@ collect_ignore_glob = [
     "recipes/*/MLKD/evaluate.py",
     "recipes/*/MLKD/run_folds.py",
     "recipes/*/MLKD/search_objective.py",
+    "recipes/*/*/results/*",  # each run keeps a copy of its script
 ]
 
 # a busy machine is no failure, and a failure comes back when it is looked at
