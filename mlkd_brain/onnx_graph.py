@@ -23,8 +23,6 @@ from mlkd_brain.padding import (
     valid_mask,
 )
 
-SHORTEST = 400  # samples that give one frame, see mlkd_brain.audio
-
 
 def windows(frames, kernel, stride):
     """The frames that each output frame of a convolution sees, side by side.
@@ -220,6 +218,23 @@ class BatchSafeGraph(torch.nn.Module):
         return lengths
 
 
+def shortest(feature_extractor):
+    """Samples that give one frame.
+
+    Example
+    -------
+    >>> from transformers import AutoModel
+    >>> model = AutoModel.from_pretrained(getfixture("tiny_wav2vec2"))
+    >>> shortest(model.feature_extractor)  # 25 ms, as in wav2vec 2.0
+    400
+    """
+    samples = 1
+    for layer in reversed(feature_extractor.conv_layers):
+        (kernel,), (stride,) = layer.conv.kernel_size, layer.conv.stride
+        samples = (samples - 1) * stride + kernel
+    return samples
+
+
 def _without_weight_norm(conv):
     """The same convolution with its weight as one tensor."""
     # remove_parametrizations on a copy would break the original's class
@@ -250,7 +265,9 @@ def write_float_graph(model, path):
     example = (torch.randn(2, 9000), torch.tensor([9000, 7001]))
     batch, time = (
         torch.export.Dim("batch"),
-        torch.export.Dim("time", min=SHORTEST),
+        torch.export.Dim(
+            "time", min=shortest(model.encoder.model.feature_extractor)
+        ),
     )
     with torch.no_grad(), _quiet_exporter():
         program = torch.onnx.export(

@@ -5,6 +5,7 @@ import json
 import pathlib
 import shutil
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -26,9 +27,12 @@ from transformers import (
 )
 
 from conftest import FAMILY
+from mlkd_brain.embedded import EMBEDDED
 from mlkd_brain.errors import InputError
 from mlkd_brain.export import FORMATS, export, main
 from mlkd_brain.inference import EmotionRecognizer, load_recognizer
+from mlkd_brain.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.onnx_graph import write_float_graph
 from mlkd_brain.trained import TrainedRun, keep_encoder_settings
 
 KINDS = sorted(FAMILY)
@@ -272,3 +276,17 @@ def test_a_missing_package_gets_the_command(runs, tmp_path, monkeypatch):  # noq
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install onnx onnxscript"):
         export(runs("wav2vec2")[0], "onnx", tmp_path / "out")
+
+
+def test_an_encoder_with_other_convs_goes_to_onnx(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    encoder = SpeechEncoder(EMBEDDED, kept_layers=[2, 12])
+    model = EmotionClassifier(encoder, 4).eval()
+    write_float_graph(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    for samples in (1600, 30000):  # 0.1 s is the shortest that is accepted
+        wav = torch.randn(1, samples)
+        inputs = {"wavs": wav.numpy(), "lengths": np.array([samples])}
+        (logits,) = session.run(None, inputs)
+        with torch.no_grad():
+            assert np.abs(model(wav).logits.numpy() - logits).max() < 1e-4
