@@ -36,7 +36,8 @@ def complexity(model, device="cpu", seconds=SECONDS):
     Returns
     -------
     dict
-        ``parameters``; ``bytes`` of them; ``macs``, multiply-accumulates of
+        ``parameters`` (of a model that is not learned by gradient the values
+        of its state); ``bytes`` of them; ``macs``, multiply-accumulates of
         convolutions, products and attention; ``milliseconds``, the median of a
         few runs after a first one; ``seconds``, ``threads`` and ``machine``.
 
@@ -60,7 +61,7 @@ def complexity(model, device="cpu", seconds=SECONDS):
             with FlopCounterMode(display=False) as counter:
                 model(wav)
         milliseconds = [_time(model, wav) for _ in range(REPEATS)]
-    parameters = list(model.parameters())
+    parameters = list(model.parameters()) or list(model.state_dict().values())
     return {
         "parameters": sum(p.numel() for p in parameters),
         "bytes": sum(p.numel() * p.element_size() for p in parameters),

@@ -29,6 +29,7 @@ CHANGEABLE = {
     "gradient_checkpointing",
     "save_mixtures",
     "teacher_cache",
+    "feature_cache",
 }
 
 
@@ -117,9 +118,11 @@ def write_protocol(hparams, **facts):
         facts["teacher_speakers"] = _speakers(hparams["teacher_folder"])
     if "noise_heard" in facts:
         facts["noise_ranges"] = noise_ranges(hparams["noise_bank"])
-    said = ("system", "seed", "fold", "wav2vec2_hub", "weighting", "snrs_db")
+    said = ("system", "seed", "fold", "weighting", "snrs_db")
     card = {
         **{key: hparams[key] for key in said},
+        # None: the baseline has no encoder
+        "wav2vec2_hub": hparams.get("wav2vec2_hub"),
         "corpus": hparams.get("corpus"),
         "speakers": _speakers(folder),
         **facts,

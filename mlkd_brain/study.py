@@ -5,10 +5,13 @@ Authors
 """
 
 import dataclasses
+import functools
 import itertools
 import json
 import pathlib
 import re
+
+import yaml
 
 from mlkd_brain.errors import InputError
 
@@ -148,7 +151,7 @@ class Study:
         """
         definition = self.settings["definitions"][name]
         own = {
-            **self.settings["overrides"],
+            **self._overrides(definition["yaml"]),
             **definition.get("overrides", {}),
             "results_folder": self.settings["results_folder"],
             "system": name,
@@ -171,11 +174,40 @@ class Study:
             needs,
         )
 
+    def _overrides(self, hparams_file):
+        """What goes to every system, as far as this one's yaml has it.
+
+        What no system has goes to all: it is a mistake, and said as one.
+        """
+        asked = map(self.settings["definitions"].get, self.settings["systems"])
+        known = set().union(*(self._keys(system["yaml"]) for system in asked))
+        return {
+            key: value
+            for key, value in self.settings["overrides"].items()
+            if key in self._keys(hparams_file) or key not in known
+        }
+
+    def _keys(self, hparams_file):
+        """Keys at the top level of a yaml."""
+        return top_level_keys((self.recipe / hparams_file).read_text())
+
     def variables(self):
         """Names that the yaml files of the systems ask ``os.getenv`` for."""
         for definition in self.settings["definitions"].values():
             text = (self.recipe / definition["yaml"]).read_text()
             yield from re.findall(r"os\.getenv \[(\w+)", text)
+
+
+@functools.lru_cache
+def top_level_keys(text):
+    """Keys of a yaml; nothing in it is executed.
+
+    Example
+    -------
+    >>> sorted(top_level_keys("lr: 0.1\nopt: !new:os.PathLike {lr: 1}"))
+    ['lr', 'opt']
+    """
+    return {key.value for key, _ in yaml.compose(text).value}
 
 
 def choice_path(results, seed, fold):

@@ -4,15 +4,14 @@ Authors
  * The MLKD team 2026
 """
 
-import ast
 import hashlib
 import json
 import pathlib
-import re
 
 import yaml
 from hyperpyyaml import resolve_references
 
+from mlkd_brain.code_digest import code_digest, is_built
 from mlkd_brain.embedded import EMBEDDED, FOLDER
 from mlkd_brain.experiment import load_hparams
 from mlkd_brain.folds import fold_speakers
@@ -23,7 +22,6 @@ EPOCHS = "number_of_epochs"
 ELSEWHERE = CHANGEABLE - {EPOCHS}  # keys that change no number
 ENCODER = "wav2vec2_hub"  # told by its weights, not by its place
 EACH = ("seed", "fold", "teacher_folder")  # of runs that are alike otherwise
-LIBRARY = pathlib.Path(__file__).parent
 BY_HAND = "trained by hand"
 
 
@@ -97,7 +95,7 @@ class Contents:
         hparams["noise_bank"].prepare()
         return {
             "hparams": settings(file, overrides),
-            "encoder": encoder_digest(hparams[ENCODER]),
+            "encoder": encoder_digest(hparams.get(ENCODER)),
             "manifests": folder_digest(manifests, "*.csv"),
             "noise": digest(hparams["noise_bank"].checksums),
             "code": code_digest(self.study.recipe / run.script, file),
@@ -112,7 +110,7 @@ def settings(hparams_file, overrides):
     """
     text = pathlib.Path(hparams_file).read_text(encoding="utf-8")
     built = {
-        key.value for key, value in yaml.compose(text).value if _is_built(value)
+        key.value for key, value in yaml.compose(text).value if is_built(value)
     }
     return {
         key: value
@@ -137,7 +135,12 @@ def digest(facts):
 
 
 def encoder_digest(hub):
-    """Digest of an encoder's files; its name where it is of the hub."""
+    """Digest of an encoder's files; its name where it is of the hub.
+
+    None of a system that has no encoder.
+    """
+    if hub is None:
+        return None
     return folder_digest(FOLDER if hub == EMBEDDED else hub)
 
 
@@ -153,82 +156,6 @@ def folder_digest(folder, pattern="*"):
             if path.is_file()
         }
     )
-
-
-def code_digest(script, hparams_file):
-    """Digest of the code that a run executes, comments and docstrings aside.
-
-    Arguments
-    ---------
-    script : pathlib.Path
-        Trains the run.
-    hparams_file : str or pathlib.Path
-        Its yaml.
-
-    Returns
-    -------
-    str
-        Changes with the script, the yaml's objects, the evaluation, or
-        anything of ours that they import.
-    """
-    text = pathlib.Path(hparams_file).read_text(encoding="utf-8")
-    names = {"mlkd_brain.evaluation", *re.findall(r"mlkd_brain\.\w+", text)}
-    known, waiting = {}, {script, *_sources(names, script.parent)}
-    while waiting:
-        path = waiting.pop()
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        known[path] = _without_docstrings(tree)
-        waiting |= _sources(_imports(tree), script.parent) - known.keys()
-    code = {_name(path): text for path, text in known.items()}
-    return digest({**code, "yaml": _objects(text)})
-
-
-def _sources(names, recipe):
-    """Our files among some modules: of the library or of the recipe."""
-    paths = set()
-    for name in names:
-        root = LIBRARY.parent if name.startswith("mlkd_brain.") else recipe
-        place = root.joinpath(*name.split("."))
-        paths |= {place.with_suffix(".py"), place / "__init__.py"}
-    return {path for path in paths if path.is_file()}
-
-
-def _name(path):
-    inside = path.is_relative_to(LIBRARY)
-    return str(path.relative_to(LIBRARY)) if inside else path.name
-
-
-def _imports(tree):
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def _without_docstrings(tree):
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    for node in ast.walk(tree):
-        if isinstance(node, documented) and ast.get_docstring(node):
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
-
-
-def _objects(text):
-    """What a yaml builds; its plain values are told by ``settings``."""
-    nodes = yaml.compose(text)
-    nodes.value = [pair for pair in nodes.value if _is_built(pair[1])]
-    return yaml.serialize(nodes)
-
-
-def _is_built(node):
-    """Whether a value of a yaml is, or holds, an object or a reference."""
-    parts = [] if isinstance(node, yaml.ScalarNode) else node.value
-    if isinstance(node, yaml.MappingNode):
-        parts = [value for _, value in parts]
-    tagged = not node.tag.startswith("tag:yaml.org")
-    return tagged or any(map(_is_built, parts))
 
 
 def differences(then, now):

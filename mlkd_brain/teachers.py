@@ -16,6 +16,13 @@ from mlkd_brain.protocol import HPARAMS, plain_values
 
 logger = get_logger(__name__)
 
+#: Script to the systems that have a yaml of their own.
+TRAINED_BY = {
+    "train_teacher.py": ("teacher",),
+    "train_student.py": ("student", "student_unsupervised"),
+    "train_baseline.py": ("vad_nmf",),
+}
+
 
 def recover_best(model, save_folder, remedy):
     """Load the weights of the epoch with the best validation UA, in place.
@@ -63,7 +70,9 @@ def _warn_of_early_stop(checkpointer, run):
     """A run that was interrupted can be used, but not unknowingly."""
     if not (run / HPARAMS).is_file():
         return
-    limit = plain_values((run / HPARAMS).read_text())["number_of_epochs"]
+    limit = plain_values((run / HPARAMS).read_text()).get("number_of_epochs")
+    if limit is None:  # learned at once
+        return
     last = max(c.meta["epoch"] for c in checkpointer.list_checkpoints())
     if last < limit:
         logger.warning(f"{run}: was trained for {last} of {limit} epochs.")
@@ -158,9 +167,12 @@ def training_command(system, hparams):
     >>> training_command("teacher", {"fold": 3, "seed": 1986})
     'python train_teacher.py hparams/teacher.yaml --fold 3 --seed 1986'
     """
-    script = "train_teacher.py" if system == "teacher" else "train_student.py"
     options = f"--fold {hparams['fold']} --seed {hparams['seed']}"
-    if system in ("teacher", "student", "student_unsupervised"):
-        return f"python {script} hparams/{system}.yaml {options}"
+    for script, systems in TRAINED_BY.items():
+        if system in systems:
+            return f"python {script} hparams/{system}.yaml {options}"
     # a name that was given with --system
-    return f"python {script} hparams/student.yaml --system {system} {options}"
+    script, yaml = "train_student.py", "student"
+    if "noisy_copies" in hparams:
+        script, yaml = "train_baseline.py", "vad_nmf"
+    return f"python {script} hparams/{yaml}.yaml --system {system} {options}"

@@ -100,8 +100,8 @@ class TrainedRun:
     Raises
     ------
     InputError
-        If the folder holds no trained run, or its encoder's configuration is
-        nowhere to be found.
+        If the folder holds no trained run, or one without an encoder, or the
+        encoder's configuration is nowhere to be found.
     """
 
     def __init__(self, folder):
@@ -111,6 +111,7 @@ class TrainedRun:
             self.folder / "save" / LABELS
         )
         self.emotions = labels_in_order(self.label_encoder)
+        _refuse_without_encoder(self.hparams, self.folder)
         self.model = EmotionClassifier(
             EncoderFromConfig(**self._encoder_settings()), len(self.emotions)
         ).eval()
@@ -164,6 +165,15 @@ def _read_hparams(folder):
             )
     with open(folder / HPARAMS, encoding="utf-8") as stream:
         return yaml.load(stream, Loader=_PlainLoader)
+
+
+def _refuse_without_encoder(hparams, folder):
+    if "encoder" not in hparams["model"]:
+        raise InputError(
+            f"{folder}: system {hparams['system']} has no encoder; only the "
+            "neural systems leave their run. Give the folder of a teacher or a "
+            "student."
+        )
 
 
 def _settings_of_source(source, kept_layers):

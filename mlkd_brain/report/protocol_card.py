@@ -49,7 +49,7 @@ def protocol_card(study, problems):
         "noise of the tests": _test_noise(protocols),
         "an SNR compares": _weightings(protocols),
         "epoch chosen by": _epochs(protocols),
-        "encoder": _list(_encoders(protocols)),
+        "encoder": "; ".join(_encoders(protocols)),
         "intervals": _intervals(predictions),
         "versions": _versions(protocols),
     }
@@ -126,7 +126,8 @@ def _seen(evaluated, cards):
     noises = [name for name in evaluated if name != CLEAN]
     unseen = unseen_noises(cards[0]["system"], noises, cards)
     said = f"unseen: {_list(unseen)}" if unseen else "none unseen"
-    return f"{_list(heard[0])} ({said})"
+    where = cards[0].get("noise_heard_in")
+    return f"{_list(heard[0])}{f' in {where}' if where else ''} ({said})"
 
 
 def _test_noise(protocols):
@@ -162,7 +163,12 @@ def _weightings(protocols):
 
 
 def _epochs(protocols):
-    best = [c["best_epoch"]["epoch"] for c in protocols if c.get("best_epoch")]
+    best = [
+        card["best_epoch"]["epoch"]
+        for card in protocols
+        # the baseline has one "epoch", and nothing to choose
+        if card.get("best_epoch") and card.get("wav2vec2_hub")
+    ]
     said = "UA on the validation speaker"
     if not best:
         return said
@@ -171,8 +177,14 @@ def _epochs(protocols):
 
 
 def _encoders(protocols):
-    hubs = {c["wav2vec2_hub"] for c in protocols if "wav2vec2_hub" in c}
-    return sorted(hubs) or ["not recorded"]
+    """Encoders, and the systems that have none."""
+    known = [card for card in protocols if "wav2vec2_hub" in card]
+    hubs = {card["wav2vec2_hub"] for card in known}
+    without = {c["system"] for c in known if c["wav2vec2_hub"] is None}
+    words = sorted(hubs - {None})
+    if without:
+        words.append(f"none in {_list(in_order(without))}")
+    return words or ["not recorded"]
 
 
 def _versions(protocols):

@@ -11,22 +11,31 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from mlkd_brain.report.titles import SYSTEMS, in_order
+from mlkd_brain.report.titles import in_order
 
 DPI = 150
 WIDTH = 8.5  # inches; a README shows them about 880 pixels wide
 LINE = 12 / 72  # inches from one label to the next
 LEGEND = 125  # characters of a legend's row
 GREY = "#6e6e6e"
-#: Okabe and Ito's colours, which colour-blind readers can tell apart.
-COLOURS = dict(
-    zip(
-        SYSTEMS,
-        ("#000000", "#E69F00", "#D55E00", "#009E73", "#0072B2", "#CC79A7"),
-    )
-)
+#: Okabe and Ito's colours, which colour-blind readers can tell apart; of the
+#: baselines those trained on noise have the darker shade.
+LOOKS = {
+    "teacher": ("#000000", "o"),
+    "no_front_end": ("#A6A6A6", "p"),
+    "no_front_end_matched": ("#5C5C5C", "p"),
+    "vad": ("#56B4E9", ">"),
+    "vad_matched": ("#1B6CA8", ">"),
+    "nmf": ("#B48EDB", "<"),
+    "nmf_matched": ("#6A3D9A", "<"),
+    "vad_nmf": ("#E69F00", "X"),
+    "vad_nmf_matched": ("#8C5A00", "X"),
+    "student_unsupervised": ("#D55E00", "^"),
+    "student_from_teacher": ("#009E73", "s"),
+    "student": ("#0072B2", "D"),
+    "student_scaled": ("#CC79A7", "v"),
+}
 OTHERS = ("#56B4E9", "#8C6D31", "#7B4173", "#637939")
-MARKERS = dict(zip(SYSTEMS, "oX^sDv"))
 
 
 def colours(systems):
@@ -37,14 +46,15 @@ def colours(systems):
     >>> colours(["student", "mine"])
     {'student': '#0072B2', 'mine': '#56B4E9'}
     """
-    others = [name for name in in_order(systems) if name not in COLOURS]
+    others = [name for name in in_order(systems) if name not in LOOKS]
+    known = {name: colour for name, (colour, _) in LOOKS.items()}
     more = {name: OTHERS[i % len(OTHERS)] for i, name in enumerate(others)}
-    return {name: {**COLOURS, **more}[name] for name in systems}
+    return {name: {**known, **more}[name] for name in systems}
 
 
 def marker(system):
     """Marker of a system."""
-    return MARKERS.get(system, "P")
+    return LOOKS[system][1] if system in LOOKS else "P"
 
 
 def spoken(system):

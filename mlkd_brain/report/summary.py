@@ -125,7 +125,7 @@ def protocol_lines(protocols):
     """What the numbers rest on, as Markdown."""
     weightings = sorted({card["weighting"] for card in protocols})
     heard = {
-        card["system"]: ", ".join(card["noise_heard"])
+        card["system"]: _heard(card)
         for card in protocols
         if "noise_heard" in card
     }
@@ -141,6 +141,12 @@ def protocol_lines(protocols):
             "- the epoch was chosen by UA on the validation speaker",
         ]
     )
+
+
+def _heard(card):
+    """Noises, and where they were heard if not by all of a system."""
+    noises, where = ", ".join(card["noise_heard"]), card.get("noise_heard_in")
+    return f"{noises} in {where}" if where else noises
 
 
 def _markdown(frame):

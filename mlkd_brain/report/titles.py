@@ -9,7 +9,14 @@ from mlkd_brain.evaluation import CLEAN
 #: Known systems, in the order of a table; others follow.
 SYSTEMS = (
     "teacher",
+    "no_front_end",
+    "vad",
+    "nmf",
     "vad_nmf",
+    "no_front_end_matched",
+    "vad_matched",
+    "nmf_matched",
+    "vad_nmf_matched",
     "student_unsupervised",
     "student_from_teacher",
     "student",

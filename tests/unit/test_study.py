@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import RECIPE, REPOSITORY
+from mlkd_brain.code_digest import code_digest
 from mlkd_brain.errors import InputError
 from mlkd_brain.study import Study, as_word, choice_path
 from mlkd_brain.study_content import (
     BY_HAND,
-    code_digest,
     folder_digest,
     settings,
 )

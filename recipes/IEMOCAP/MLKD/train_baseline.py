@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Train the paper's baseline of one fold: front end, functionals, SVM.
+
+To run this recipe, do the following:
+> python train_baseline.py hparams/vad_nmf.yaml --fold 3
+
+and with noise in training, as the students have it:
+> python train_baseline.py hparams/vad_nmf.yaml --fold 3 \
+    --noisy_copies 3 --system vad_nmf_matched
+
+Authors
+ * The MLKD team 2026
+"""
+
+import sys
+
+import speechbrain as sb
+from iemocap_prepare import prepare_iemocap
+
+from mlkd_brain.baseline import fit_fold, noise_facts
+from mlkd_brain.errors import one_line
+from mlkd_brain.experiment import (
+    load_hparams,
+    make_label_encoder,
+    prepare_fold,
+)
+from mlkd_brain.pipelines import dataio_prep
+from mlkd_brain.protocol import refuse_other_settings, write_protocol
+
+
+def main(argv):
+    """Prepare the data, learn dictionaries and classifier, keep them."""
+    hparams_file, hparams, _, overrides = load_hparams(argv)
+    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
+    prepare_fold(hparams, prepare_iemocap)
+    noises = {"train": hparams["train_noise"], "valid": hparams["valid_noise"]}
+    hparams["noise_bank"].prepare()
+    for noise in noises.values():
+        noise.settle()
+    sb.create_experiment_directory(
+        experiment_directory=hparams["output_folder"],
+        hyperparams_to_save=hparams_file,
+        overrides=overrides,
+    )
+    write_protocol(hparams, **noise_facts(hparams))
+    label_encoder = make_label_encoder(
+        hparams["emotions"], hparams["save_folder"]
+    )
+    fit_fold(hparams, dataio_prep(hparams, label_encoder, noises))
+
+
+if __name__ == "__main__":
+    with one_line():
+        main(sys.argv[1:])
