@@ -8,6 +8,7 @@ Authors
 """
 
 import torch
+import torch.nn.functional as F
 
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.descriptors import FrameDescriptors, functionals
@@ -17,6 +18,7 @@ from mlkd_brain.optional import require
 IN_TREE = "descriptors"
 #: Of the opensmile package, with 384, 1582, 88 and 6373 features.
 OPENSMILE = ("IS09", "IS10", "eGeMAPSv02", "ComParE_2016")
+BLOCK = 64  # frames
 
 
 class AcousticFeatures(torch.nn.Module):
@@ -74,6 +76,24 @@ class AcousticFeatures(torch.nn.Module):
         return self.describe(waveform)
 
 
+class BlockwiseDescriptors(FrameDescriptors):
+    """``FrameDescriptors`` with F0 computed in blocks of one size.
+
+    The autocorrelation is a convolution with a channel for each frame, for
+    which oneDNN would compile code anew for each number of frames: on a CPU
+    that takes longer than all the rest. No value changes.
+    """
+
+    def _f0(self, frames):
+        count = frames.shape[1]
+        padded = F.pad(frames, (0, 0, 0, -count % BLOCK))
+        parts = [
+            super(BlockwiseDescriptors, self)._f0(part)
+            for part in padded.split(BLOCK, 1)
+        ]
+        return [torch.cat(part, dim=1)[:, :count] for part in zip(*parts)]
+
+
 class DescriptorFunctionals(torch.nn.Module):
     """Functionals over all frames, then over the voiced ones.
 
@@ -85,7 +105,7 @@ class DescriptorFunctionals(torch.nn.Module):
 
     def __init__(self, hop):
         super().__init__()
-        self.descriptors = FrameDescriptors(hop)
+        self.descriptors = BlockwiseDescriptors(hop)
 
     def forward(self, waveform):
         """As ``AcousticFeatures.forward``."""

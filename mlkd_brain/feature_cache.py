@@ -66,7 +66,7 @@ class FeatureCache:
         if self.kind == "none":
             return None
         made = [[settings_of(m), fingerprint(m)] for m in modules]
-        code = _code(*sorted({type(m).__module__ for m in modules}))
+        code = code_of(*sorted({type(m).__module__ for m in modules}))
         folder = self.folder / digest_of([made, code, torch.__version__])
         folder.mkdir(parents=True, exist_ok=True)
         return KeptFeatures(folder)
@@ -113,7 +113,8 @@ class KeptFeatures(SafetensorsFolder):
 
 
 @functools.cache
-def _code(*names):
+def code_of(*names):
+    """As ``module_digest``; the files are read once."""
     return module_digest(*names)
 
 

@@ -204,7 +204,7 @@ def top_level_keys(text):
 
     Example
     -------
-    >>> sorted(top_level_keys("lr: 0.1\nopt: !new:os.PathLike {lr: 1}"))
+    >>> sorted(top_level_keys("lr: 0.1\\nopt: !new:os.PathLike {lr: 1}"))
     ['lr', 'opt']
     """
     return {key.value for key, _ in yaml.compose(text).value}

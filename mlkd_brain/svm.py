@@ -135,7 +135,7 @@ class SupportVectorMachine(torch.nn.Module):
         }
         best = max(scores, key=scores.get)
         self._learn(features, labels, best)
-        self.temperature.fill_(_fit_temperature(trials[best], labels))
+        self.temperature.fill_(fit_temperature(trials[best], labels))
         return {
             "C": best,
             "temperature": self.temperature.item(),
@@ -152,7 +152,8 @@ class SupportVectorMachine(torch.nn.Module):
         return decisions
 
     def _learn(self, features, labels, strength):
-        scaler = StandardScaler().fit(features.double().numpy())
+        with np.errstate(invalid="ignore"):  # of features defined nowhere
+            scaler = StandardScaler().fit(features.double().numpy())
         self.mean.copy_(torch.from_numpy(scaler.mean_))
         self.scale.copy_(torch.from_numpy(scaler.scale_))
         values = self._standardised(features).double().numpy()
@@ -253,16 +254,28 @@ def _refuse_lonely_classes(labels, speakers, classes):
             )
 
 
-def _fit_temperature(decisions, labels):
-    """What divides the decisions so that they are most likely."""
+def fit_temperature(decisions, labels):
+    """What decisions are divided by so that their softmax is most likely.
+
+    Arguments
+    ---------
+    decisions : torch.Tensor
+        (utterances, classes)
+    labels : np.ndarray
+        Index of each utterance's class, (utterances,).
+
+    Returns
+    -------
+    float
+        Between exp(-5) and exp(5).
+    """
     decisions, labels = decisions.double(), torch.from_numpy(labels)
 
     def surprise(log_temperature):
-        return F.cross_entropy(decisions / np.exp(log_temperature), labels)
+        cooled = decisions / np.exp(log_temperature)
+        return F.cross_entropy(cooled, labels).item()
 
     found = minimize_scalar(
-        lambda x: surprise(x).item(),
-        bounds=(COOLEST, HOTTEST),
-        method="bounded",
+        surprise, bounds=(COOLEST, HOTTEST), method="bounded"
     )
     return float(np.exp(found.x))

@@ -71,7 +71,8 @@ def fingerprint(model):
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.cpu().contiguous().view(torch.uint8).numpy())
+        # flat, because a number alone cannot be viewed as bytes
+        digest.update(value.cpu().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
 
 

@@ -1,0 +1,96 @@
+"""What is kept is what would be computed, and nothing stale."""
+
+import pytest
+import torch
+
+from mlkd_brain.errors import InputError
+from mlkd_brain.feature_cache import FeatureCache, settings_of
+
+
+class Scaled(torch.nn.Module):
+    """Counts how often it is asked."""
+
+    def __init__(self, factor=2.0, order="first_this"):
+        super().__init__()
+        self.order = order
+        self.register_buffer("factor", torch.tensor(factor))
+        self._asked = 0
+
+    def forward(self, waveform):
+        self._asked += 1
+        return waveform[:3] * self.factor
+
+
+WAV = torch.arange(8.0)
+
+
+def remembered(cache, module, wav=WAV, told="clean"):
+    return cache.of(module).get(wav, told, module)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return FeatureCache("disk", tmp_path)
+
+
+def test_the_same_waveform_is_computed_once_and_for_other_runs(cache):
+    module, other = Scaled(), Scaled()
+    once, again = remembered(cache, module), remembered(cache, other)
+    assert torch.equal(once, again) and torch.equal(once, module(WAV))
+    assert other._asked == 0
+
+
+@pytest.mark.parametrize(
+    "other", [Scaled(factor=3.0), Scaled(order="first_that")]
+)
+def test_other_weights_or_settings_are_computed_anew(cache, other):
+    remembered(cache, Scaled())
+    assert torch.equal(remembered(cache, other), WAV[:3] * other.factor)
+    assert other._asked == 1
+
+
+@pytest.mark.parametrize(
+    ("wav", "told"), [(WAV + 1e-6, "clean"), (WAV, "volvo"), (WAV[:7], "clean")]
+)
+def test_other_samples_or_another_noise_are_computed_anew(cache, wav, told):
+    module = Scaled()
+    remembered(cache, module)
+    remembered(cache, module, wav, told)
+    assert module._asked == 2
+
+
+def test_other_code_is_computed_anew(cache, monkeypatch):
+    module = Scaled()
+    remembered(cache, module)
+    monkeypatch.setattr("mlkd_brain.feature_cache.code_of", lambda *_: "other")
+    remembered(cache, module)
+    assert module._asked == 2
+
+
+def test_nan_is_kept_as_nan(cache):
+    module = Scaled(factor=float("nan"))
+    for _ in range(2):
+        assert remembered(cache, module).isnan().all()
+    assert module._asked == 1
+
+
+def test_without_a_cache_nothing_is_written(tmp_path):
+    assert FeatureCache("none", tmp_path / "none").of(Scaled()) is None
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_unknown_kind_gets_one_line(tmp_path):
+    with pytest.raises(InputError, match="'memory' for feature_cache, expected"):
+        FeatureCache("memory", tmp_path)
+
+
+def test_settings_are_told_through_whatever_holds_them():
+    class Plain:
+        def __init__(self, hangover):
+            self.hangover, self._hidden = hangover, object()
+
+    holder = torch.nn.Module()
+    holder.vad, holder.child = Plain(0.1), Scaled(order="x")
+    _, said = settings_of(holder)
+    assert said["vad"] == ["Plain", {"hangover": 0.1}]
+    assert said["child"] == ["Scaled", {"order": "x"}]
