@@ -138,12 +138,23 @@ class FabricatedStudy:
         if system == "teacher":
             return card
         parts = {"train": [0, 192000], "valid": [192000, 256000]}
-        return {
-            **card,
-            "teacher": {"UA": 0.8, "epoch": 3},
-            "teacher_speakers": {"train": others, "valid": [valid]},
+        heard = {
             "noise_heard": recordings,
             "noise_ranges": dict.fromkeys(recordings, parts),
+        }
+        if system == "vad_nmf":
+            return {
+                **card,
+                **heard,
+                "wav2vec2_hub": None,
+                "best_epoch": {"UA": 0.8, "epoch": 1},
+                "noise_heard_in": "its noise atoms alone",
+            }
+        return {
+            **card,
+            **heard,
+            "teacher": {"UA": 0.8, "epoch": 3},
+            "teacher_speakers": {"train": others, "valid": [valid]},
         }
 
     def cost(self, system, fold):
@@ -177,6 +188,8 @@ class FabricatedStudy:
 
 def training_log(system, fold, epochs=8):
     """As SpeechBrain's FileTrainLogger writes it."""
+    if system == "vad_nmf":  # learned at once
+        return "C: 1.0e-02 - train left-out UA: 0.8 - valid UA: 0.7\n"
     random = np.random.default_rng([len(system), fold])
     lines = []
     for epoch in range(1, epochs + 1):

@@ -80,7 +80,9 @@ def test_without_a_cache_nothing_is_written(tmp_path):
 
 
 def test_an_unknown_kind_gets_one_line(tmp_path):
-    with pytest.raises(InputError, match="'memory' for feature_cache, expected"):
+    with pytest.raises(
+        InputError, match="'memory' for feature_cache, expected"
+    ):
         FeatureCache("memory", tmp_path)
 
 

@@ -131,6 +131,27 @@ def test_the_card_stands_on_top_and_names_what_is_wrong(page):
     assert "/somewhere" not in card and "| encoder | encoder |" in card
 
 
+def test_a_system_without_encoder_and_epochs_stands_beside_the_others(tmp_path):
+    study = FabricatedStudy(tmp_path / "results", ["teacher", "vad_nmf"])
+    main([str(study.folder), "--out", str(tmp_path / "report")])
+    page = (tmp_path / "report" / "report.md").read_text()
+    card = page.split("## ")[0]
+    assert "| encoder | encoder; none in vad_nmf |" in card
+    assert "vad_nmf: babble, factory1 in its noise atoms alone (none" in card
+    assert "UA on the validation speaker: 5 to 7" in card
+    assert page.count("| vad_nmf |") >= 8
+    assert re.search(r"^\| vad_nmf \| [\d.]+ \| 49.0 \|", page, re.M)
+    curves = read_study(study.folder).curves
+    assert set(curves["system"]) == {"teacher"}
+
+
+def test_a_study_of_baselines_alone_has_no_training_curves(tmp_path):
+    study = FabricatedStudy(tmp_path / "results", ["vad_nmf"])
+    main([str(study.folder), "--out", str(tmp_path / "report")])
+    page = (tmp_path / "report" / "report.md").read_text()
+    assert "## Training" not in page and "| encoder | none in vad_nmf |" in page
+
+
 def test_missing_folds_are_said_in_every_title_and_row(page):
     titles = re.findall(r"^\*\*(.+)\*\*$", page, re.M)
     about_runs = [title for title in titles if "utterance of" not in title]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from conftest import RECIPE, REPOSITORY
 from mlkd_brain.code_digest import code_digest
 from mlkd_brain.errors import InputError
+from mlkd_brain.report.titles import SYSTEMS as SYSTEMS_IN_ORDER
 from mlkd_brain.study import Study, as_word, choice_path
 from mlkd_brain.study_content import (
     BY_HAND,
@@ -73,6 +74,36 @@ def test_options_go_to_every_script_and_a_system_has_the_last_word():
     assert student.needs == teacher
     assert student.options[0] == "hparams/student_unsupervised.yaml"
     assert "results/teacher/1986/fold_2" in student.options
+
+
+def test_an_option_goes_to_the_systems_that_have_it():
+    study = study_of(
+        *("--folds", "1", "--systems", "teacher,vad_nmf"),
+        *("--number_of_epochs", "5", "--kernel", "rbf", "--foldd", "3"),
+    )
+    teacher, baseline = (dict(run.overrides) for run in study.runs())
+    assert teacher["number_of_epochs"] == "5" and "kernel" not in teacher
+    assert baseline["kernel"] == "rbf" and "number_of_epochs" not in baseline
+    # a mistake is left for the scripts to say
+    assert teacher["foldd"] == baseline["foldd"] == "3"
+
+
+def as_yaml(overrides):
+    """As SpeechBrain makes it from a command line."""
+    return "\n".join(f"{key}: {word}" for key, word in overrides)
+
+
+def test_the_baselines_differ_in_front_end_and_training_noise():
+    recipe = REPOSITORY / "recipes" / "EmoDB" / "MLKD"
+    file = recipe / "hparams" / "study_baseline.yaml"
+    runs = read_study([str(file)], recipe)[0].runs()
+    made = {
+        run.system: settings(recipe / run.yaml, as_yaml(run.overrides))
+        for run in runs
+    }
+    assert len(runs) == 80 and set(made) < set(SYSTEMS_IN_ORDER)
+    parts = ("enhancement", "vad", "noisy_copies")
+    assert len({tuple(s[p] for p in parts) for s in made.values()}) == 8
 
 
 @given(
