@@ -3,7 +3,7 @@
     python -m mlkd_brain.probe results/manifests --data_folder DIR embedded
 
 Encoders are named as ``wav2vec2_hub`` names them; opensmile's feature sets
-(``eGeMAPSv02``, ``ComParE_2016``; an optional package) stand beside them.
+(``IS09``, ``eGeMAPSv02`` ...; an optional package) stand beside them.
 
 Authors
  * The MLKD team 2026
@@ -21,17 +21,16 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from tqdm import tqdm
 
-from mlkd_brain.audio import SAMPLE_RATE, read_mono
+from mlkd_brain.acoustic_features import OPENSMILE, AcousticFeatures
+from mlkd_brain.audio import read_mono
 from mlkd_brain.errors import one_line
 from mlkd_brain.lobes import SpeechEncoder
 from mlkd_brain.manifests import read_speakers
 from mlkd_brain.markdown import markdown_table, write_into
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
-from mlkd_brain.optional import require
 
 #: What regularises the classifier; chosen together with the block.
 STRENGTHS = (0.001, 0.01, 0.1)
-OPENSMILE = ("eGeMAPSv02", "ComParE_2016")
 
 
 def pooled_states(encoder, wavs):
@@ -62,14 +61,8 @@ def pooled_states(encoder, wavs):
 
 def opensmile_functionals(feature_set, wavs):
     """Functionals of openSMILE, as ``pooled_states`` gives its features."""
-    require("opensmile")
-    import opensmile
-
-    smile = opensmile.Smile(feature_set=opensmile.FeatureSet[feature_set])
-    rows = [
-        smile.process_signal(read_mono(wav).numpy(), SAMPLE_RATE).to_numpy()[0]
-        for wav in tqdm(wavs, unit="utt")
-    ]
+    features = AcousticFeatures(feature_set)
+    rows = [features(read_mono(wav)).numpy() for wav in tqdm(wavs, unit="utt")]
     return {feature_set: np.stack(rows)}
 
 
