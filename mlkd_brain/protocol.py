@@ -4,13 +4,13 @@ Authors
  * The MLKD team 2026
 """
 
+import importlib.metadata
 import json
 import pathlib
 import platform
 
 import speechbrain as sb
 import torch
-import transformers
 from hyperpyyaml import resolve_references
 from ruamel.yaml import YAML
 
@@ -130,7 +130,7 @@ def write_protocol(hparams, **facts):
             "python": platform.python_version(),
             "torch": torch.__version__,
             "speechbrain": sb.__version__,
-            "transformers": transformers.__version__,
+            "transformers": importlib.metadata.version("transformers"),
         },
     }
     if has_checkpoint(folder) and (folder / PROTOCOL).is_file():

@@ -10,7 +10,6 @@ from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.logger import get_logger
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.lobes import copy_teacher
 from mlkd_brain.manifests import read_manifest
 from mlkd_brain.protocol import HPARAMS, plain_values
 
@@ -153,6 +152,10 @@ def start_student(hparams):
         remedy=training_command("teacher", hparams),
     )
     if initialisation == "teacher":
+        # here, because the encoders take seconds to import and the baseline has
+        # none
+        from mlkd_brain.lobes import copy_teacher
+
         copy_teacher(
             hparams["model"], hparams["teacher"], hparams["teacher_layers"]
         )
