@@ -1,0 +1,159 @@
+"""Non-negative matrix factorisation under the Kullback-Leibler divergence.
+
+A magnitude spectrogram is a sum of few spectral shapes, the atoms, each with an
+activation for every frame::
+
+    spectrogram ~ atoms @ activations      (bins, frames)
+
+Atoms are learned by scikit-learn. With atoms that stay fixed, the activations of
+all frames are found together by a handful of matrix products.
+
+Source: Lee and Seung, "Algorithms for non-negative matrix factorization", 2000,
+theorem 2.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import torch
+from sklearn.decomposition import NMF
+
+# Added to every model, so that silence is no 0 / 0. A constant part of the model
+# leaves the update what it is: the divergence still never rises.
+FLOOR = 1e-8
+
+
+def learn_atoms(spectrogram, count, iterations, seed):
+    """Spectral shapes that a spectrogram is made of.
+
+    Arguments
+    ---------
+    spectrogram : torch.Tensor
+        Magnitudes, at least 0 and not all 0, (bins, frames).
+    count : int
+        Atoms wanted.
+    iterations : int
+        Updates of both factors.
+    seed : int
+        Of the random start.
+
+    Returns
+    -------
+    torch.Tensor
+        (bins, count), each column summing to 1.
+
+    Example
+    -------
+    >>> shape = torch.tensor([[0.75], [0.25]])
+    >>> learn_atoms(shape * torch.tensor([1.0, 2.0, 3.0]), 1, 10, seed=0)
+    tensor([[0.7500],
+            [0.2500]])
+    """
+    factorisation = NMF(
+        count,
+        init="random",
+        solver="mu",
+        beta_loss="kullback-leibler",
+        tol=0,  # a fixed number of updates, without a look at the divergence
+        max_iter=iterations,
+        random_state=seed,
+    )
+    factorisation.fit(spectrogram.T.cpu().numpy())
+    atoms = torch.from_numpy(factorisation.components_.T.copy())
+    return normalised(atoms.to(spectrogram))
+
+
+def normalised(atoms):
+    """Atoms whose magnitudes sum to 1 over the bins; one of zeros stays so."""
+    return atoms / atoms.sum(-2, keepdim=True).clamp_min(FLOOR)
+
+
+def activate(spectrogram, atoms, iterations):
+    """How strongly each atom sounds in each frame; the atoms stay fixed.
+
+    All atoms start alike, with the magnitude of their frame. Each update lowers
+    ``divergence`` or leaves it, and no frame knows of another.
+
+    Arguments
+    ---------
+    spectrogram : torch.Tensor
+        Magnitudes, at least 0, (..., bins, frames).
+    atoms : torch.Tensor
+        (bins, atoms), each column summing to 1.
+    iterations : int
+        Updates.
+
+    Returns
+    -------
+    torch.Tensor
+        At least 0, (..., atoms, frames).
+
+    Example
+    -------
+    Atoms that do not overlap share a frame between them:
+
+    >>> frame = torch.tensor([[3.0], [1.0], [2.0]])
+    >>> atoms = torch.tensor([[0.75, 0.0], [0.25, 0.0], [0.0, 1.0]])
+    >>> activate(frame, atoms, iterations=1).squeeze()
+    tensor([4., 2.])
+    """
+    count = atoms.shape[-1]
+    total = spectrogram.sum(-2, keepdim=True)
+    activations = total.expand(*total.shape[:-2], count, -1) / count
+    for _ in range(iterations):
+        ratio = spectrogram / (atoms @ activations + FLOOR)
+        activations = activations * (atoms.mT @ ratio)
+    return activations
+
+
+def divergence(spectrogram, atoms, activations):
+    """Generalised Kullback-Leibler divergence of the model from the spectrogram.
+
+    Arguments
+    ---------
+    spectrogram : torch.Tensor
+        Magnitudes, (..., bins, frames).
+    atoms : torch.Tensor
+        (bins, atoms)
+    activations : torch.Tensor
+        (..., atoms, frames)
+
+    Returns
+    -------
+    torch.Tensor
+        Of each frame, at least 0, (..., frames).
+
+    Example
+    -------
+    >>> one, half = torch.ones(1, 1), torch.full((1, 1), 0.5)
+    >>> divergence(one, one, one).item(), divergence(one, one, half).item()
+    (0.0, 0.1931471824645996)
+    """
+    model = atoms @ activations + FLOOR
+    fit = torch.special.xlogy(spectrogram, spectrogram / model)
+    return (fit - spectrogram + model).sum(-2)
+
+
+def wiener_masks(speech, noise, exponent):
+    """What of each time-frequency point is speech, and what is noise.
+
+    Arguments
+    ---------
+    speech, noise : torch.Tensor
+        Magnitudes of the two models, (..., bins, frames).
+    exponent : float
+        2 compares powers, as the Wiener filter does, 1 magnitudes.
+
+    Returns
+    -------
+    speech_mask, noise_mask : torch.Tensor
+        In [0, 1], summing to 1, (..., bins, frames).
+
+    Example
+    -------
+    >>> wiener_masks(torch.tensor(2.0), torch.tensor(1.0), exponent=2)
+    (tensor(0.8000), tensor(0.2000))
+    """
+    ratio = ((noise + FLOOR) / (speech + FLOOR)) ** exponent
+    mask = 1 / (1 + ratio)
+    return mask, 1 - mask
