@@ -58,8 +58,9 @@ class Baseline(torch.nn.Module):
 
     @property
     def learns_noise(self):
-        """Whether something is learned from noise before speech is heard."""
-        return self.front_end.learns_noise
+        """Whether the enhancement has atoms of recordings of noise."""
+        enhancement = self.front_end.enhancement
+        return enhancement is not None and enhancement.knowledge != "blind"
 
     def forward(self, wavs, wav_lens=None, noise=None):
         """Classify a batch.

@@ -123,21 +123,18 @@ class NmfEnhancement(torch.nn.Module):
             Clean training utterances at 16 kHz, each (time,), float32.
         noises : dict
             Noise type to the training range of its recording, (time,), float32.
+            A type that is missing, because it is held out, keeps atoms of
+            zeros, which explain nothing.
 
         Raises
         ------
         InputError
-            If a type has no recording, or nothing is left that is not silent.
+            If nothing is left that is not silent.
         """
-        missing = [name for name in self.noise_types if name not in noises]
-        if missing:
-            raise InputError(
-                f"noise_types holds {', '.join(missing)}, of which there is no "
-                f"recording to learn from, only {', '.join(noises)}."
-            )
         self.speech_atoms.copy_(self._learn(speech, self.speech_atoms))
-        for name, atoms in zip(self.noise_types, self.noise_atoms):
-            recording = torch.as_tensor(noises[name], dtype=torch.float32)
+        for name, recording in noises.items():
+            atoms = self.noise_atoms[self.noise_types.index(name)]
+            recording = torch.as_tensor(recording, dtype=torch.float32)
             atoms.copy_(self._learn([recording], atoms))
 
     def forward(self, waveform, noise=None):

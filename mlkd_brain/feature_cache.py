@@ -9,7 +9,9 @@ Authors
 
 import functools
 import hashlib
+import json
 import pathlib
+import re
 
 import torch
 
@@ -66,7 +68,8 @@ class FeatureCache:
         if self.kind == "none":
             return None
         made = [[settings_of(m), fingerprint(m)] for m in modules]
-        code = code_of(*sorted({type(m).__module__ for m in modules}))
+        ours = re.findall(r"mlkd_brain\.\w+", json.dumps(made))
+        code = code_of(*sorted(set(ours)))
         folder = self.folder / digest_of([made, code, torch.__version__])
         folder.mkdir(parents=True, exist_ok=True)
         return KeptFeatures(folder)
@@ -123,8 +126,11 @@ def settings_of(thing):
 
     Example
     -------
-    >>> settings_of(torch.nn.Sequential(torch.nn.Flatten(start_dim=2)))
-    ['Sequential', {'0': ['Flatten', {'start_dim': 2, 'end_dim': -1}]}]
+    >>> class Vad:
+    ...     def __init__(self):
+    ...         self.hangover, self._memory = 0.1, [1.0]
+    >>> settings_of(Vad())[1]
+    {'hangover': 0.1}
     """
     if thing is None or isinstance(thing, (bool, int, float, str)):
         return thing
@@ -132,7 +138,7 @@ def settings_of(thing):
         return [settings_of(item) for item in thing]
     held = dict(thing) if isinstance(thing, dict) else _attributes(thing)
     return [
-        type(thing).__name__,
+        f"{type(thing).__module__}.{type(thing).__qualname__}",
         {str(name): settings_of(value) for name, value in held.items()},
     ]
 

@@ -20,6 +20,7 @@ from mlkd_brain.manifests import read_manifest
 
 PROTOCOL = "protocol.json"
 HPARAMS = "hyperparams.yaml"
+BUILT = "what its yaml builds"  # --vad null takes an object's place
 #: Keys that may change between the parts of one run.
 CHANGEABLE = {
     "number_of_epochs",
@@ -59,8 +60,8 @@ def refuse_other_settings(hparams_file, overrides, output_folder, heard=()):
     if not before.is_file():
         return
     with open(hparams_file, encoding="utf-8") as yaml:
-        now = plain_values(resolve_references(yaml, overrides))
-    then = plain_values(before.read_text(encoding="utf-8"))
+        now = _values(resolve_references(yaml, overrides))
+    then = _values(before.read_text(encoding="utf-8"))
     for key in sorted(then.keys() & now.keys() - CHANGEABLE - set(heard)):
         if then[key] != now[key] and not key.endswith("_folder"):
             raise InputError(
@@ -88,13 +89,21 @@ def plain_values(text):
     >>> plain_values("a: 1\\nb: !new:os.PathLike\\nc: {d: [2]}")
     {'a': 1, 'c': {'d': [2]}}
     """
-    values = YAML(typ="rt").load(text)
-    plain = {
-        key: value
-        for key, value in values.items()
-        if getattr(value, "tag", None) is None or value.tag.value is None
+    values = _values(text)
+    return {key: value for key, value in values.items() if value != BUILT}
+
+
+def _values(text):
+    """As ``plain_values``, with ``BUILT`` for what the yaml builds."""
+    values = {
+        key: value if _is_plain(value) else BUILT
+        for key, value in YAML(typ="rt").load(text).items()
     }
-    return json.loads(json.dumps(plain))
+    return json.loads(json.dumps(values))
+
+
+def _is_plain(value):
+    return getattr(value, "tag", None) is None or value.tag.value is None
 
 
 def write_protocol(hparams, **facts):

@@ -106,12 +106,12 @@ def settings(hparams_file, overrides):
     """Keys and values of a yaml that a run's numbers rest on.
 
     What is made from other keys is left to ``code_digest``, where something
-    is to nobody.
+    is to nobody; unless an option takes its place, as ``--vad null``.
     """
     text = pathlib.Path(hparams_file).read_text(encoding="utf-8")
     built = {
         key.value for key, value in yaml.compose(text).value if is_built(value)
-    }
+    } - (yaml.safe_load(overrides or "") or {}).keys()
     return {
         key: value
         for key, value in plain_values(

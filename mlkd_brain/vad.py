@@ -91,7 +91,7 @@ class VoiceActivity:
             )
         self.hangover = round(hangover_seconds * SAMPLE_RATE)
         self.shortest = round(shortest_seconds * SAMPLE_RATE)
-        self.aggressiveness = aggressiveness
+        self.detector, self.aggressiveness = detector, aggressiveness
         self.threshold = threshold
         self._detect = {
             "energy": self._energy,

@@ -126,7 +126,7 @@ def test_a_missing_baseline_is_told_how_to_make_it(system, command):
 class NoiseIsTold(torch.nn.Module):
     """A front end that notes what it is told, and changes nothing."""
 
-    learns_noise = False
+    enhancement = None
 
     def __init__(self):
         super().__init__()

@@ -3,8 +3,11 @@
 import pytest
 import torch
 
+from mlkd_brain.enhancement import NmfEnhancement
 from mlkd_brain.errors import InputError
 from mlkd_brain.feature_cache import FeatureCache, settings_of
+from mlkd_brain.front_end import FrontEnd
+from mlkd_brain.vad import VoiceActivity
 
 
 class Scaled(torch.nn.Module):
@@ -86,6 +89,48 @@ def test_an_unknown_kind_gets_one_line(tmp_path):
         FeatureCache("memory", tmp_path)
 
 
+def real(**changes):
+    """The baseline's front end, and a change of one of its settings."""
+    options = {"knowledge": "pooled", "iterations": 5, "detector": "energy"}
+    options |= {"order": "nmf_then_vad", "hangover": 0.1, **changes}
+    enhancement = NmfEnhancement(
+        *(["hum"], options["knowledge"], 512, 160, 4, 4, 100, 5),
+        *(options["iterations"], 2.0, 0.1, 1986),
+    )
+    enhancement.speech_atoms.fill_(1 / 257)
+    vad = VoiceActivity("energy", 0.025, 0.01, options["hangover"], 0.3)
+    vad.detector = options["detector"]  # whose package may be missing
+    return FrontEnd(enhancement, vad, options["order"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"knowledge": "blind"},
+        {"iterations": 6},
+        {"detector": "silero"},
+        {"hangover": 0.2},
+        {"order": "vad_then_nmf"},
+    ],
+)
+def test_every_setting_of_the_front_end_has_a_folder_of_its_own(cache, change):
+    one, same, other = real(), real(), real(**change)
+    assert cache.of(one).folder == cache.of(same).folder
+    assert cache.of(one).folder != cache.of(other).folder
+    bare = FrontEnd(enhancement=one.enhancement)
+    assert cache.of(one).folder != cache.of(bare).folder
+
+
+def test_the_code_of_whatever_is_held_counts(cache, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "mlkd_brain.feature_cache.code_of", lambda *names: asked.append(names)
+    )
+    cache.of(real())
+    files = {name.removeprefix("mlkd_brain.") for name in asked[0]}
+    assert files == {"front_end", "enhancement", "vad"}
+
+
 def test_settings_are_told_through_whatever_holds_them():
     class Plain:
         def __init__(self, hangover):
@@ -94,5 +139,5 @@ def test_settings_are_told_through_whatever_holds_them():
     holder = torch.nn.Module()
     holder.vad, holder.child = Plain(0.1), Scaled(order="x")
     _, said = settings_of(holder)
-    assert said["vad"] == ["Plain", {"hangover": 0.1}]
-    assert said["child"] == ["Scaled", {"order": "x"}]
+    assert said["vad"][1] == {"hangover": 0.1}
+    assert said["child"][1] == {"order": "x"}

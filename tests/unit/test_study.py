@@ -103,7 +103,7 @@ def test_the_baselines_differ_in_front_end_and_training_noise():
     }
     assert len(runs) == 80 and set(made) < set(SYSTEMS_IN_ORDER)
     parts = ("enhancement", "vad", "noisy_copies")
-    assert len({tuple(s[p] for p in parts) for s in made.values()}) == 8
+    assert len({tuple(s.get(p, 1) for p in parts) for s in made.values()}) == 8
 
 
 @given(
@@ -200,6 +200,9 @@ def test_settings_are_what_numbers_rest_on():
     assert before == settings(file, "results_folder: there\nnum_workers: 2")
     assert before["alpha"] == 0.7 and "train_log" not in before
     assert settings(file, "alpha: 0.5") != before
+    baseline = RECIPE / "hparams" / "vad_nmf.yaml"
+    assert "vad" not in settings(baseline, "seed: 1986")
+    assert settings(baseline, "vad: null")["vad"] is None
 
 
 def test_an_encoder_is_known_by_its_files_not_its_place(tmp_path):
