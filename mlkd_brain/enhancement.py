@@ -208,12 +208,18 @@ class NmfEnhancement(torch.nn.Module):
             return self._quietest(magnitudes)
         if noise is None:
             return None
-        if noise not in self.noise_types:
+        learned = {
+            name: atoms
+            for name, atoms in zip(self.noise_types, self.noise_atoms)
+            if atoms.any()
+        }
+        if noise not in learned:
             raise InputError(
                 f"knowledge is 'oracle' and the noise '{noise}', which has no "
-                f"atoms; there are {self.noise_types}. Use 'pooled' or 'blind'."
+                f"atoms; {', '.join(learned) or 'no noise'} has. Use 'pooled' "
+                "or 'blind'."
             )
-        return self.noise_atoms[self.noise_types.index(noise)]
+        return learned[noise]
 
     def _quietest(self, magnitudes):
         """Atoms of the quietest frames; digital silence says nothing."""

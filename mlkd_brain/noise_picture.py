@@ -145,7 +145,7 @@ def _figure(rows, title):
     figure = Figure(figsize=(12, 8), layout="constrained")
     figure.suptitle(title, fontsize=11)
     panels = figure.subplots(len(rows), 2, sharex=True)
-    spectra = [_spectrogram(samples) for samples in rows.values()]
+    spectra = [spectrogram(samples) for samples in rows.values()]
     loudest = max(np.max(np.abs(samples)) for samples in rows.values())
     height = 1.05 * loudest or 1.0  # silence still needs an axis
     brightest = spectra[-1].max()
@@ -172,7 +172,7 @@ def _figure(rows, title):
     return figure
 
 
-def _spectrogram(samples):
+def spectrogram(samples):
     """Power in dB, windows of 25 ms every 10 ms, (frequencies, frames)."""
     _, _, power = filters.spectrogram(
         samples,
