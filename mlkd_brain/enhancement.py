@@ -7,7 +7,7 @@ Authors
 import torch
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.nmf import activate, learn_atoms, wiener_masks
+from mlkd_brain.nmf import activate, draw_frames, learn_atoms, wiener_masks
 
 KNOWLEDGE = ("oracle", "pooled", "blind")
 
@@ -88,15 +88,28 @@ class NmfEnhancement(torch.nn.Module):
                 f"Bad value '{knowledge}' for knowledge, expected one of "
                 f"{list(KNOWLEDGE)}."
             )
-        if not 0 < quiet_share <= 1:
-            raise InputError(
-                f"quiet_share is {quiet_share}; it is a share of the frames, "
-                "above 0 and at most 1."
-            )
         if not noise_types:
             raise InputError(
                 "noise_types is empty; the enhancement needs the names of the "
                 "noises that it learns, e.g. [babble, volvo]."
+            )
+        if not 0 < hop <= n_fft // 2:
+            raise InputError(
+                f"hop is {hop} and n_fft {n_fft}; windows overlap by half at "
+                "least, so that the waveform can be put together again."
+            )
+        _refuse_below_one(
+            speech_atoms=speech_atoms,
+            noise_atoms=noise_atoms,
+            learning_frames=learning_frames,
+            learning_iterations=learning_iterations,
+            iterations=iterations,
+        )
+        if not (0 < quiet_share <= 1 and mask_exponent > 0):
+            raise InputError(
+                f"quiet_share is {quiet_share} and mask_exponent "
+                f"{mask_exponent}; the first is a share, above 0 and at most "
+                "1, the second is above 0."
             )
         self.noise_types = list(noise_types)
         self.knowledge = knowledge
@@ -237,33 +250,15 @@ class NmfEnhancement(torch.nn.Module):
 
     def _learn(self, waveforms, atoms):
         """Atoms of frames drawn from all waveforms, as many as ``atoms``."""
-        frames = self._drawn_frames(waveforms).to(atoms)
-        if not frames.any():
+        spectrograms = (
+            self._spectrum(wav.to(atoms)).abs() for wav in waveforms
+        )
+        frames = draw_frames(spectrograms, self.learning_frames, self.seed)
+        if not frames.shape[1]:
             raise InputError("Atoms cannot be learned from silence.")
         return learn_atoms(
             frames, atoms.shape[-1], self.learning_iterations, self.seed
         )
-
-    def _drawn_frames(self, waveforms):
-        """Magnitudes of frames drawn without replacement, (bins, frames)."""
-        random = torch.Generator().manual_seed(self.seed)
-        frames = self.window.new_zeros(self.n_fft // 2 + 1, 0)
-        keys = torch.zeros(0)
-        for waveform in waveforms:
-            more = self._spectrum(waveform.to(self.window)).abs()
-            more = more[:, more.sum(0) > 0]
-            frames = torch.cat([frames, more], dim=1)
-            # the frames with the smallest of all keys are a fair draw
-            keys = torch.cat(
-                [keys, torch.rand(more.shape[1], generator=random)]
-            )
-            if len(keys) > 2 * self.learning_frames:
-                keys, frames = self._fewest(keys, frames)
-        return self._fewest(keys, frames)[1]
-
-    def _fewest(self, keys, frames):
-        kept = keys.argsort(stable=True)[: self.learning_frames]
-        return keys[kept], frames[:, kept]
 
     def _spectrum(self, waveform):
         return torch.stft(
@@ -279,3 +274,9 @@ class NmfEnhancement(torch.nn.Module):
         return torch.istft(
             spectrum, self.n_fft, self.hop, window=self.window, length=length
         )
+
+
+def _refuse_below_one(**counts):
+    for key, count in counts.items():
+        if count < 1:
+            raise InputError(f"{key} is {count}; it is a number of at least 1.")

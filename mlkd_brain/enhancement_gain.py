@@ -23,7 +23,8 @@ import numpy as np
 import pandas
 import soundfile
 import torch
-from speechbrain.nnet.losses import cal_si_snr
+from hyperpyyaml import load_hyperpyyaml
+from ruamel.yaml import YAML
 from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
@@ -37,46 +38,11 @@ from mlkd_brain.folds import fold_speakers
 from mlkd_brain.levels import gain_from_levels, noise_level
 from mlkd_brain.manifests import read_speakers
 from mlkd_brain.markdown import markdown_table, write_into
+from mlkd_brain.metrics import sdr_db, si_sdr_db
 from mlkd_brain.noise_bank import AUDIO_SUFFIXES
 
 WHITE = "white"
 WHITE_SECONDS = 20
-
-
-def sdr_db(clean, estimate):
-    """Signal-to-distortion ratio, which a wrong scale lowers, too.
-
-    Arguments
-    ---------
-    clean, estimate : torch.Tensor
-        (time,)
-
-    Returns
-    -------
-    float
-        dB.
-
-    Example
-    -------
-    >>> sdr_db(torch.ones(100), torch.full((100,), 0.9))  # a tenth is missing
-    20.0
-    """
-    distortion = (clean - estimate).double().square().sum()
-    ratio = clean.double().square().sum() / distortion
-    return round(10 * torch.log10(ratio).item(), 5)
-
-
-def si_sdr_db(clean, estimate):
-    """The same for the best scale and without means, by SpeechBrain.
-
-    Example
-    -------
-    >>> ramp = torch.linspace(-1, 1, 100)
-    >>> si_sdr_db(ramp, 0.5 * ramp) > 60
-    True
-    """
-    clean, estimate = clean.clone(), estimate.clone()  # are changed in place
-    return -cal_si_snr(clean[:, None, None], estimate[:, None, None]).item()
 
 
 def gains(hparams, snrs_db):
@@ -181,6 +147,41 @@ def _cell(part):
     )
 
 
+def examples(hparams, noises, snr_db):
+    """Columns of the picture: the first utterance that fold 1 tests.
+
+    Arguments
+    ---------
+    hparams : dict
+        As in ``gains``.
+    noises : list of str
+        One for each column.
+    snr_db : float
+        Signal-to-noise ratio, dB.
+
+    Returns
+    -------
+    dict
+        Title of a column to its rows, see ``draw_enhancement``.
+    """
+    manifests = read_speakers(hparams["manifest_folder"], hparams["emotions"])
+    tested = learn_fold(hparams, manifests, 1)
+    utterance, clean = next(read_all(tested, hparams["data_folder"]))
+    columns = {}
+    for noise in noises:
+        noisy = mixture(
+            clean, hparams["noise_bank"], utterance.ID, noise, snr_db
+        )
+        enhanced = hparams["enhancement"](noisy, noise)
+        how = hparams["enhancement"].knowledge
+        columns[f"{utterance.ID} with {noise} noise"] = {
+            "clean": clean,
+            f"noisy: SDR {sdr_db(clean, noisy):.1f} dB": noisy,
+            f"enhanced ({how}): SDR {sdr_db(clean, enhanced):.1f} dB": enhanced,
+        }
+    return columns
+
+
 @contextlib.contextmanager
 def white_noise_beside(noise_folder, seed):
     """A temporary folder with links to the recordings, and white noise."""
@@ -199,21 +200,19 @@ def white_noise_beside(noise_folder, seed):
 @contextlib.contextmanager
 def prepared(argv):
     """Hparams of a yaml and its options, with white noise among its noises."""
-    _, hparams, _, _ = load_hparams(argv)
+    path, hparams, _, overrides = load_hparams(argv)
     if hparams["enhancement"] is None:
         raise InputError("enhancement is null; there is no gain to measure.")
     read_speakers(hparams["manifest_folder"], hparams["emotions"])
     hparams["noise_bank"].prepare()  # says what is wrong with the folder
     types = [t for t in hparams["noise_bank"].types if t != WHITE] + [WHITE]
-    folder, seed = hparams["noise_folder"], hparams["seed"]
-    with white_noise_beside(folder, seed) as noise_folder:
-        changed = {
-            "noise_folder": noise_folder,
-            "noise_cache": noise_folder / "cache",
-            "noise_types": f"[{', '.join(types)}]",
-        }
-        options = [text for k, v in changed.items() for text in (f"--{k}", v)]
-        _, hparams, _, _ = load_hparams([*argv, *map(str, options)])
+    given = YAML().load(overrides) or {}
+    with white_noise_beside(hparams["noise_folder"], hparams["seed"]) as folder:
+        given["noise_folder"] = str(folder)
+        given["noise_cache"] = str(folder / "cache")
+        given["noise_types"] = types
+        with open(path, encoding="utf-8") as yaml:
+            hparams = load_hyperpyyaml(yaml, given)
         hparams["noise_bank"].prepare()
         yield hparams
 
@@ -225,11 +224,12 @@ def main(arguments=None):
     parser.add_argument("--into", help="Markdown file with a marker")
     parser.add_argument("--marker", default="enhancement")
     parser.add_argument("--picture", help="of one utterance, e.g. gain.png")
-    parser.add_argument("--example", default="volvo", help="noise shown there")
+    parser.add_argument("--shown", nargs="+", default=[WHITE], help="there")
     options, rest = parser.parse_known_args(arguments)
     with one_line(), prepared(rest) as hparams:
         if options.picture:
-            draw_enhancement(hparams, options.example, options.picture)
+            columns = examples(hparams, options.shown, options.snrs[0])
+            draw_enhancement(columns, options.picture)
         table = gain_table(gains(hparams, options.snrs))
         print(table)
         if options.into:

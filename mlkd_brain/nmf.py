@@ -23,6 +23,49 @@ from sklearn.decomposition import NMF
 FLOOR = 1e-8
 
 
+def draw_frames(spectrograms, count, seed):
+    """Frames drawn from many spectrograms, without regard to which.
+
+    Digital silence is not drawn. No more than twice the wanted frames are held
+    at a time, and one spectrogram.
+
+    Arguments
+    ---------
+    spectrograms : iterable of torch.Tensor
+        Magnitudes, (bins, frames) each.
+    count : int
+        Frames wanted; all, when there are no more.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    torch.Tensor
+        (bins, at most count)
+
+    Example
+    -------
+    >>> draw_frames([torch.zeros(3, 5), torch.ones(3, 9)], 4, seed=0).shape
+    torch.Size([3, 4])
+    """
+    random = torch.Generator().manual_seed(seed)
+    frames, keys = [], []
+    for spectrogram in spectrograms:
+        frames.append(spectrogram[:, spectrogram.sum(0) > 0])
+        keys.append(torch.rand(frames[-1].shape[1], generator=random))
+        if sum(map(len, keys)) > 2 * count:
+            frames, keys = _first(frames, keys, count)
+    (frames,), _ = _first(frames, keys, count)
+    return frames
+
+
+def _first(frames, keys, count):
+    """Those with the smallest keys, which are a fair draw."""
+    frames, keys = torch.cat(frames, dim=1), torch.cat(keys)
+    kept = keys.argsort(stable=True)[:count]
+    return [frames[:, kept.to(frames.device)]], [keys[kept]]
+
+
 def learn_atoms(spectrogram, count, iterations, seed):
     """Spectral shapes that a spectrogram is made of.
 

@@ -54,7 +54,7 @@ def main(arguments=None):
         figure, summary = draw_mix(
             speech, segment, options.snr, options.weighting, title
         )
-        _save(figure, options.out)
+        save(figure, options.out)
     print(f"{summary}\n{options.out}")
 
 
@@ -185,12 +185,13 @@ def spectrogram(samples):
     return 10 * np.log10(power + 1e-20)
 
 
-def _save(figure, path):
+def save(figure, path):
+    """Write a picture; raises InputError where that cannot be."""
     try:
         figure.savefig(path, dpi=110)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"--out {path}: cannot be written ({error}); name a .png or .pdf "
+            f"{path}: cannot be written ({error}); name a .png or .pdf "
             "file in a folder that exists."
         ) from None
 

@@ -8,6 +8,9 @@ import importlib.util
 
 from mlkd_brain.errors import InputError
 
+#: Packages that pip knows by another name.
+PIP_NAMES = {"webrtcvad": "webrtcvad-wheels", "silero_vad": "silero-vad"}
+
 
 def require(*packages):
     """Make sure that optional packages are installed.
@@ -15,7 +18,7 @@ def require(*packages):
     Arguments
     ---------
     *packages
-        Names to import, which are also their names for pip.
+        Names to import.
 
     Raises
     ------
@@ -33,9 +36,10 @@ def require(*packages):
     """
     missing = [name for name in packages if not is_installed(name)]
     if missing:
+        wanted = " ".join(PIP_NAMES.get(name, name) for name in missing)
         raise InputError(
             f"{', '.join(missing)} is not installed; "
-            f"run `pip install {' '.join(missing)}`."
+            f"run `pip install {wanted}`."
         )
 
 

@@ -25,8 +25,8 @@ class VoiceActivity:
     quiet end of a word is not lost. What is kept is joined without gaps.
 
     "energy": two Gaussians are fitted to the utterance's own log energies, and
-    speech is what the louder one explains better. "webrtc" and "silero" need the
-    packages ``webrtcvad`` (``pip install webrtcvad-wheels``) and ``silero_vad``.
+    speech is what the louder one explains better. "webrtc" and "silero" need
+    optional packages, both under the MIT licence.
 
     Arguments
     ---------
@@ -78,6 +78,10 @@ class VoiceActivity:
             raise InputError(
                 f"aggressiveness is {aggressiveness}, expected 0, 1, 2 or 3."
             )
+        if not 0 < threshold < 1:
+            raise InputError(
+                f"threshold is {threshold}; it is a probability, between 0 and 1."
+            )
         self.window = round(window_seconds * SAMPLE_RATE)
         self.hop = round(hop_seconds * SAMPLE_RATE)
         if not 0 < self.hop <= self.window:
@@ -106,8 +110,10 @@ class VoiceActivity:
             require("webrtcvad")
         if detector == "silero":
             require("silero_vad")
+            threads = torch.get_num_threads()
             from silero_vad import load_silero_vad
 
+            torch.set_num_threads(threads)  # its import takes all but one away
             self._network = load_silero_vad()
 
     def __call__(self, waveform):
