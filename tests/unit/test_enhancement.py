@@ -151,6 +151,14 @@ def test_blind_hears_no_recording_of_noise():
     assert torch.equal(blind(mixture), learned(knowledge="blind")(mixture))
 
 
+def test_digital_silence_is_not_taken_for_the_noise():
+    clean = torch.cat([torch.zeros(2 * SAMPLE_RATE), UTTERANCES[0]])
+    noisy = clean.clone()
+    noisy[2 * SAMPLE_RATE :] += 2 * hum(2)
+    enhanced = learned(knowledge="blind")(noisy)
+    assert sdr_db(clean, enhanced) > sdr_db(clean, noisy) + 1.0
+
+
 def test_a_noise_that_is_held_out_explains_nothing():
     enhance = NmfEnhancement(**SETTINGS)
     enhance.learn(UTTERANCES[1:], {"hiss": NOISES["hiss"]})

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from scipy.signal import correlate
 
 from conftest import REPOSITORY
 from mlkd_brain.enhancement import KNOWLEDGE
@@ -76,6 +77,17 @@ def test_a_mixture_has_its_snr_for_a_ratio_before_the_enhancement(options):
                 clean, hparams["noise_bank"], "a1", "rumble", snr_db
             )
             assert sdr_db(clean, noisy) == pytest.approx(snr_db, abs=1e-3)
+
+
+def test_what_is_added_comes_from_the_seconds_that_nothing_learns_from(options):
+    with prepared(options) as hparams:
+        bank, clean = hparams["noise_bank"], torch.zeros(8000) + 0.1
+        added = (mixture(clean, bank, "a1", "rumble", 0.0) - clean).numpy()
+        first, stop = bank.range("rumble", "test")
+        unseen = bank.segment("rumble", "test", 0.0, stop - first)
+    start = correlate(unseen, added, "valid").argmax()
+    likeness = np.corrcoef(unseen[start : start + len(added)], added)[0, 1]
+    assert likeness > 0.999
 
 
 def test_every_speaker_is_tested_with_every_noise_and_knowledge(options):
