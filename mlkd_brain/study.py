@@ -206,8 +206,11 @@ def top_level_keys(text):
     -------
     >>> sorted(top_level_keys("lr: 0.1\\nopt: !new:os.PathLike {lr: 1}"))
     ['lr', 'opt']
+    >>> top_level_keys("")
+    set()
     """
-    return {key.value for key, _ in yaml.compose(text).value}
+    content = yaml.compose(text)
+    return {key.value for key, _ in content.value} if content else set()
 
 
 def choice_path(results, seed, fold):
