@@ -8,6 +8,7 @@ from unittest import mock
 
 import pandas
 import pytest
+from threadpoolctl import threadpool_limits
 from workplace import NOISES, TEST_UTTERANCES, make_workplace
 
 from conftest import RECIPE
@@ -39,10 +40,14 @@ def trained(workplace):
 
 
 def here(workplace, script, **options):
-    """Run a script in this process, which need not import everything again."""
+    """Run a script in this process, which need not import everything again.
+
+    On one thread, as the study's runs: with more, libraries share a sum in other
+    ways, and it differs in the last digits.
+    """
     main = importlib.import_module(script.removesuffix(".py")).main
     where, there = contextlib.chdir(RECIPE), workplace.environment
-    with where, mock.patch.dict(os.environ, there):
+    with where, mock.patch.dict(os.environ, there), threadpool_limits(1):
         main(workplace.words("vad_nmf", options))
 
 
@@ -105,15 +110,9 @@ def test_again_and_without_the_cache_the_numbers_are_the_same(
     for script in ("train_baseline.py", "evaluate.py"):
         here(trained, script, **options)
     run = tmp_path / system / "1986" / "fold_1"
-    for name in ("noise_grid.csv", "train_log.txt"):
+    for name in ("predictions.csv", "noise_grid.csv", "train_log.txt"):
         once, again = trained.of(system) / name, run / name
         assert once.read_bytes() == again.read_bytes(), name
-    # libraries that share their work among threads differ in the last digits
-    once, again = (
-        pandas.read_csv(folder / "predictions.csv")
-        for folder in (trained.of(system), run)
-    )
-    pandas.testing.assert_frame_equal(once, again, rtol=0, atol=1e-5)
     assert not (tmp_path / "features").exists()
 
 
