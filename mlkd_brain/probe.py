@@ -3,7 +3,8 @@
     python -m mlkd_brain.probe results/manifests --data_folder DIR embedded
 
 Encoders are named as ``wav2vec2_hub`` names them; opensmile's feature sets
-(``IS09``, ``eGeMAPSv02`` ...; an optional package) stand beside them.
+(``IS09``, ``eGeMAPSv02`` ...; an optional package) stand beside them. With
+``--results`` come the ``--systems`` that were fine-tuned on all of it.
 
 Authors
  * The MLKD team 2026
@@ -23,11 +24,13 @@ from tqdm import tqdm
 
 from mlkd_brain.acoustic_features import OPENSMILE, AcousticFeatures
 from mlkd_brain.audio import read_mono
-from mlkd_brain.errors import one_line
+from mlkd_brain.errors import InputError, one_line
+from mlkd_brain.evaluation import CLEAN
 from mlkd_brain.lobes import SpeechEncoder
 from mlkd_brain.manifests import read_speakers
 from mlkd_brain.markdown import markdown_table, write_into
 from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
+from mlkd_brain.report.results import read_predictions
 
 #: What regularises the classifier; chosen together with the block.
 STRENGTHS = (0.001, 0.01, 0.1)
@@ -124,8 +127,8 @@ def _validated(values, emotions, speakers, strength):
     return unweighted_accuracy(emotions, predicted)
 
 
-def probe_table(manifest_folder, data_folder, front_ends):
-    """Clean accuracy of each front end, leave-one-speaker-out, as Markdown.
+def probe_rows(manifest_folder, data_folder, front_ends):
+    """Clean accuracy of each front end, leave-one-speaker-out.
 
     Arguments
     ---------
@@ -143,8 +146,9 @@ def probe_table(manifest_folder, data_folder, front_ends):
 
     Returns
     -------
-    str
-        Pooled UA and WA in percent, and the block chosen most often.
+    list
+        A row each: front end, block chosen most often, pooled UA and WA in
+        percent.
     """
     corpus = pandas.concat(read_speakers(manifest_folder).values())
     wavs = corpus["wav"].str.replace("$data_root", str(data_folder))
@@ -160,15 +164,51 @@ def probe_table(manifest_folder, data_folder, front_ends):
             features, emotions, corpus["spk_id"].to_numpy(dtype=str)
         )
         (block, _), *_ = collections.Counter(chosen).most_common(1)
-        rows.append(
-            [
-                front_end,
-                block,
-                f"{100 * unweighted_accuracy(emotions, predicted):.1f}",
-                f"{100 * weighted_accuracy(emotions, predicted):.1f}",
-            ]
-        )
-    return markdown_table(["front end", "features", "UA %", "WA %"], rows)
+        rows.append([front_end, block, *_accuracies(emotions, predicted)])
+    return rows
+
+
+def fine_tuned(results_folder, systems):
+    """Clean accuracy of systems that learned all of their weights.
+
+    Arguments
+    ---------
+    results_folder : str or pathlib.Path
+        Of a study, see ``run_folds.py``.
+    systems : list of str
+        With runs in it.
+
+    Raises
+    ------
+    InputError
+        If a system has none.
+
+    Returns
+    -------
+    list
+        A row each: system, seeds, UA and WA in percent, folds and seeds pooled.
+    """
+    predictions = read_predictions(results_folder)
+    clean = predictions[predictions["noise"] == CLEAN]
+    rows = []
+    for system in systems:
+        heard = clean[clean["system"] == system]
+        if heard.empty:
+            raise InputError(
+                f"{results_folder}: has no predictions of {system}; it has runs "
+                f"of {', '.join(sorted(clean['system'].unique()))}."
+            )
+        seeds = ", ".join(map(str, sorted(heard["seed"].unique())))
+        scores = _accuracies(heard["emo"], heard["predicted"])
+        rows.append([system, f"fine-tuned, seeds {seeds}", *scores])
+    return rows
+
+
+def _accuracies(emotions, predicted):
+    return [
+        f"{100 * accuracy(emotions, predicted):.1f}"
+        for accuracy in (unweighted_accuracy, weighted_accuracy)
+    ]
 
 
 def main():
@@ -177,12 +217,22 @@ def main():
     parser.add_argument("manifest_folder")
     parser.add_argument("front_ends", nargs="+")
     parser.add_argument("--data_folder", required=True)
+    parser.add_argument("--results", help="folder of a study")
+    parser.add_argument("--systems", nargs="+", default=["teacher"])
     parser.add_argument("--into", help="Markdown file with a marker")
     parser.add_argument("--marker", default="probe")
     options = parser.parse_args()
     with one_line():
-        table = probe_table(
+        tuned = (
+            fine_tuned(options.results, options.systems)
+            if options.results
+            else []
+        )
+        rows = probe_rows(
             options.manifest_folder, options.data_folder, options.front_ends
+        )
+        table = markdown_table(
+            ["front end", "features", "UA %", "WA %"], rows + tuned
         )
         print(table)
         if options.into:

@@ -228,11 +228,11 @@ class Cells:
 
         Cells that ran to the end can be chosen.
         """
-        rows = []
+        rows, with_clean = [], self.settings["with_clean"]
         for values, run in self.runs.items():
             table = pandas.read_csv(run.folder / VALIDATION)
             facts = {
-                "UA": mean_over_snrs(table),
+                "UA": mean_over_snrs(table, with_clean),
                 "epochs": last_epoch(run.folder / "train_log.txt"),
             }
             rows.append({**dict(zip(self.keys, values)), **facts})
@@ -251,6 +251,7 @@ class Cells:
         figure.savefig(f"{stem}.png", dpi=110)
         chosen = {key: best[key] for key in self.keys}
         by = "validation UA averaged over noises and SNRs"
+        by += " and clean" * self.settings["with_clean"]
         said = {"chosen": chosen, "by": by, "UA": best["UA"], "of": self.place}
         write_json(said, path)
         print(

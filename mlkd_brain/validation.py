@@ -61,13 +61,15 @@ def validate_run(hparams, device="cpu"):
     return table
 
 
-def mean_over_snrs(table):
-    """UA averaged over noises and SNRs, clean speech aside.
+def mean_over_snrs(table, with_clean=False):
+    """UA averaged over noises and SNRs.
 
     Arguments
     ---------
     table : pandas.DataFrame
         What ``validate_run`` returns.
+    with_clean : bool
+        Clean speech counts as one SNR more; else it is left aside.
 
     Returns
     -------
@@ -77,12 +79,20 @@ def mean_over_snrs(table):
     Example
     -------
     >>> import pandas
-    >>> noises = ["clean", "volvo", "volvo"]
-    >>> table = pandas.DataFrame({"noise": noises, "ua": [1.0, 0.5, 0.7]})
+    >>> table = pandas.DataFrame(
+    ...     {
+    ...         "noise": ["clean", "volvo", "babble"],
+    ...         "snr_db": [None, 5, 5],
+    ...         "ua": [1.0, 0.5, 0.7],
+    ...     }
+    ... )
     >>> round(mean_over_snrs(table), 6)
     0.6
+    >>> round(mean_over_snrs(table, with_clean=True), 6)
+    0.8
     """
-    return float(table["ua"][table["noise"] != CLEAN].mean())
+    heard = table if with_clean else table[table["noise"] != CLEAN]
+    return float(heard.groupby("snr_db", dropna=False)["ua"].mean().mean())
 
 
 def main(argv):

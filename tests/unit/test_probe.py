@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 import soundfile
+from fabricated_study import FabricatedStudy
 
+from mlkd_brain.errors import InputError
 from mlkd_brain.lobes import SpeechEncoder
-from mlkd_brain.probe import pooled_states, probe
+from mlkd_brain.metrics import unweighted_accuracy
+from mlkd_brain.probe import fine_tuned, pooled_states, probe
+from mlkd_brain.report.results import read_predictions
 
 EMOTIONS = np.array(["ang", "sad"] * 12)
 SPEAKERS = np.repeat(["a", "b", "c", "d"], 6)
@@ -44,3 +48,19 @@ def test_every_block_and_the_output_are_pooled(tiny_wav2vec2, wav):
     states = pooled_states(SpeechEncoder(tiny_wav2vec2), [wav, wav])
     assert list(states) == [*(f"block {i}" for i in range(1, 5)), "output"]
     assert all(values.shape == (2, 32) for values in states.values())
+
+
+def test_fine_tuned_systems_stand_by_their_clean_speech(tmp_path):
+    FabricatedStudy(tmp_path, ["teacher", "student"], seeds=(1, 2))
+    (row,) = fine_tuned(tmp_path, ["teacher"])
+    clean = read_predictions(tmp_path).query(
+        "system == 'teacher' and noise == 'clean'"
+    )
+    ua = 100 * unweighted_accuracy(clean["emo"], clean["predicted"])
+    assert row[:3] == ["teacher", "fine-tuned, seeds 1, 2", f"{ua:.1f}"]
+
+
+def test_a_system_without_runs_is_named(tmp_path):
+    FabricatedStudy(tmp_path, ["teacher"])
+    with pytest.raises(InputError, match="teacher_random.*has runs of teacher"):
+        fine_tuned(tmp_path, ["teacher", "teacher_random"])
