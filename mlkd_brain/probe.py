@@ -33,7 +33,7 @@ from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
 from mlkd_brain.report.results import read_predictions
 
 #: What regularises the classifier; chosen together with the block.
-STRENGTHS = (0.0001, 0.001, 0.01, 0.1)
+STRENGTHS = (0.001, 0.01, 0.1)
 
 
 def pooled_states(encoder, wavs):
