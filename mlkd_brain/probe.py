@@ -29,8 +29,10 @@ from mlkd_brain.evaluation import CLEAN
 from mlkd_brain.lobes import SpeechEncoder
 from mlkd_brain.manifests import read_speakers
 from mlkd_brain.markdown import markdown_table, write_into
-from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
+from mlkd_brain.metrics import unweighted_accuracy
+from mlkd_brain.report.cells import pooled
 from mlkd_brain.report.results import read_predictions
+from mlkd_brain.report.statistics import ACCURACIES
 
 #: What regularises the classifier; chosen together with the block.
 STRENGTHS = (0.001, 0.01, 0.1)
@@ -164,7 +166,8 @@ def probe_rows(manifest_folder, data_folder, front_ends):
             features, emotions, corpus["spk_id"].to_numpy(dtype=str)
         )
         (block, _), *_ = collections.Counter(chosen).most_common(1)
-        rows.append([front_end, block, *_accuracies(emotions, predicted)])
+        scored = _accuracies(corpus.assign(predicted=predicted))
+        rows.append([front_end, block, *scored])
     return rows
 
 
@@ -199,16 +202,13 @@ def fine_tuned(results_folder, systems):
                 f"of {', '.join(sorted(clean['system'].unique()))}."
             )
         seeds = ", ".join(map(str, sorted(heard["seed"].unique())))
-        scores = _accuracies(heard["emo"], heard["predicted"])
-        rows.append([system, f"fine-tuned, seeds {seeds}", *scores])
+        learned = f"fine-tuned, seeds {seeds}"
+        rows.append([system, learned, *_accuracies(heard)])
     return rows
 
 
-def _accuracies(emotions, predicted):
-    return [
-        f"{100 * accuracy(emotions, predicted):.1f}"
-        for accuracy in (unweighted_accuracy, weighted_accuracy)
-    ]
+def _accuracies(predictions):
+    return [pooled(predictions, name) for name in ACCURACIES]
 
 
 def main():

@@ -102,6 +102,7 @@ class Cells:
     def __init__(self, study, run, content):
         self.study, self.run, self.content = study, run, content
         self.settings = study.settings["search"]
+        self.with_clean = self.settings.get("with_clean", False)
         self.keys = list(self.settings["grid"])
         if len(self.keys) != 2:
             raise InputError(
@@ -228,11 +229,11 @@ class Cells:
 
         Cells that ran to the end can be chosen.
         """
-        rows, with_clean = [], self.settings["with_clean"]
+        rows = []
         for values, run in self.runs.items():
             table = pandas.read_csv(run.folder / VALIDATION)
             facts = {
-                "UA": mean_over_snrs(table, with_clean),
+                "UA": mean_over_snrs(table, self.with_clean),
                 "epochs": last_epoch(run.folder / "train_log.txt"),
             }
             rows.append({**dict(zip(self.keys, values)), **facts})
@@ -251,7 +252,7 @@ class Cells:
         figure.savefig(f"{stem}.png", dpi=110)
         chosen = {key: best[key] for key in self.keys}
         by = "validation UA averaged over noises and SNRs"
-        by += " and clean" * self.settings["with_clean"]
+        by += " and clean" * self.with_clean
         said = {"chosen": chosen, "by": by, "UA": best["UA"], "of": self.place}
         write_json(said, path)
         print(
