@@ -104,7 +104,8 @@ class FrameDescriptors(torch.nn.Module):
         -------
         torch.Tensor
             (batch, frames, descriptors); frame j is centred on sample
-            ``first_centre + j * hop``, and the last centre lies in the waveform.
+            ``first_centre + j * hop``, and the last centre is at most the
+            waveform's end.
         """
         wavs = wavs.float()
         power = wavs.square().mean(1, keepdim=True)

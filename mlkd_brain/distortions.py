@@ -8,6 +8,7 @@ Authors
 """
 
 import hashlib
+import math
 
 import numpy as np
 import soundfile
@@ -120,23 +121,25 @@ class DistortedSpeech:
         return torch.from_numpy(clean), torch.from_numpy(heard)
 
     def _piece(self, wav, random, speed=1.0):
-        wanted = int(self.seconds * speed * SAMPLE_RATE)
+        length = round(self.seconds * SAMPLE_RATE)
+        rate = round(SAMPLE_RATE * speed)  # as which the recording is heard
+        wanted = math.ceil(length * rate / SAMPLE_RATE)
         spare = max(0, soundfile.info(wav).frames - wanted)
         piece, _ = soundfile.read(
             wav, wanted, int(random.random() * (spare + 1)), dtype="float32"
         )
         piece = np.resize(piece, wanted)
-        if speed == 1.0:
+        if rate == SAMPLE_RATE:
             return piece
         return torchaudio.functional.resample(
-            torch.from_numpy(piece), round(SAMPLE_RATE * speed), SAMPLE_RATE
-        ).numpy()
+            torch.from_numpy(piece), rate, SAMPLE_RATE
+        ).numpy()[:length]
 
     def _noise(self, clean, random):
         if random.random() < self.voices_share:
             voices = random.integers(1, self.voices + 1)
             noise = sum(
-                self._piece(wav, random)[: len(clean)]
+                self._piece(wav, random)
                 for wav in random.choice(self.recordings, voices)
             )
         else:

@@ -1,6 +1,6 @@
 """The embedded encoder: a small wav2vec 2.0 that needs no download.
 
-Twelve blocks, so that the even-layer rule holds, 25 frames a second, 2.7 million
+Twelve blocks, so that the even-layer rule holds, 25 frames a second, 2.6 million
 parameters. It comes pretrained on nine hours of speech without labels
 (``recipes/Speech/pretrain``), as ``--wav2vec2_hub embedded``; and without having
 heard anything, for comparison:

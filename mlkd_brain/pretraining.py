@@ -17,33 +17,53 @@ from mlkd_brain.distortions import generator
 from mlkd_brain.epoch_clock import time_left
 
 
-def masked_spans(key, frames, share, span):
-    """Which frames are hidden from the transformer.
+class MaskedSpans:
+    """Draws which frames are hidden from the transformer.
 
     Arguments
     ---------
-    key : tuple
-        What the draw depends on.
-    frames : int
-        Frames of the piece.
     share : float
         Frames that begin a span, times its length, in [0, 1).
     span : int
-        Frames of a span; spans may overlap.
+        Frames of a span, at least 1; spans may overlap.
 
-    Returns
-    -------
-    torch.Tensor
-        1 on masked frames, float, (frames,).
+    Raises
+    ------
+    ValueError
+        If one of them is out of range.
 
     Example
     -------
-    >>> masked_spans(("u1", 1), frames=100, share=0.0, span=5).sum()
+    >>> MaskedSpans(share=0.0, span=5)(("u1", 1), frames=100).sum()
     tensor(0.)
     """
-    starts = generator("mask", *key).random(frames) < share / span
-    reached = np.convolve(starts, np.ones(span))[:frames]
-    return torch.from_numpy(reached > 0).float()
+
+    def __init__(self, share, span):
+        if not (0 <= share < 1 and span >= 1):
+            raise ValueError(
+                f"masked_share is {share} and masked_frames {span}; give a share "
+                "in [0, 1) and at least 1 frame."
+            )
+        self.share, self.span = share, span
+
+    def __call__(self, key, frames):
+        """Draw for a piece.
+
+        Arguments
+        ---------
+        key : tuple
+            What the draw depends on.
+        frames : int
+            Frames of the piece.
+
+        Returns
+        -------
+        torch.Tensor
+            1 on masked frames, float, (frames,).
+        """
+        starts = generator("mask", *key).random(frames) < self.share / self.span
+        reached = np.convolve(starts, np.ones(self.span))[:frames]
+        return torch.from_numpy(reached > 0).float()
 
 
 class FrameMasking(torch.nn.Module):
@@ -111,12 +131,12 @@ class PretrainingBrain(sb.Brain):
     """Learns what the workers ask of the clean piece from the distorted one.
 
     Modules: ``encoder``, a ``SpeechEncoder``; ``masking``, its ``FrameMasking``;
-    ``workers``, a ModuleDict, see ``mlkd_brain.workers``. Hparams:
     ``descriptors``, ``FrameDescriptors`` with the encoder's frames; ``scale``,
-    their ``Standardiser``; ``worker_weights`` by name; ``lr_schedule``, a
-    SpeechBrain scheduler that only lacks its ``num_training_steps``;
-    ``measured_utterances``, ``epoch_counter``, ``number_of_epochs`` and
-    ``train_logger``. A batch has ``clean_sig``, ``sig`` and ``masked``.
+    their ``Standardiser``; ``workers``, a ModuleDict, see ``mlkd_brain.workers``.
+    Hparams: ``worker_weights`` by name; ``lr_schedule``, a SpeechBrain scheduler
+    that only lacks its ``num_training_steps``; ``measured_utterances``,
+    ``epoch_counter``, ``number_of_epochs`` and ``train_logger``. A batch has
+    ``clean_sig``, ``sig`` and ``masked``.
     """
 
     def fit_speech(self, datasets):
@@ -133,8 +153,9 @@ class PretrainingBrain(sb.Brain):
             sb.Stage.TRAIN,
             **self.hparams.train_dataloader_opts,
         )
+        batches = len(loader) * self.hparams.number_of_epochs
         self.schedule = self.hparams.lr_schedule(
-            num_training_steps=len(loader) * self.hparams.number_of_epochs
+            num_training_steps=batches // self.grad_accumulation_factor
         )
         self.fit(
             self.hparams.epoch_counter,
@@ -160,7 +181,7 @@ class PretrainingBrain(sb.Brain):
         return encoding, self._targets(batch.clean_sig.data)[:, :frames]
 
     def _targets(self, wavs):
-        return self.hparams.scale(self.hparams.descriptors(wavs))
+        return self.modules.scale(self.modules.descriptors(wavs))
 
     def compute_objectives(self, predictions, batch, stage):
         """Weighted sum of the workers' losses, ()."""
@@ -185,14 +206,15 @@ class PretrainingBrain(sb.Brain):
 
     @torch.no_grad()
     def _measure(self, dataset, utterances):
+        measured = range(min(utterances, len(dataset)))
         pieces = [
-            self.hparams.descriptors(dataset[i]["clean_sig"][None])
-            for i in tqdm(
-                range(min(utterances, len(dataset))), desc="measuring targets"
+            self.modules.descriptors(
+                dataset[i]["clean_sig"][None].to(self.device)
             )
+            for i in tqdm(measured, desc="measuring targets")
         ]
-        self.hparams.scale.measure(torch.cat(pieces, dim=1)[0])
-        targets = [self.hparams.scale(piece) for piece in pieces]
+        self.modules.scale.measure(torch.cat(pieces, dim=1)[0])
+        targets = [self.modules.scale(piece) for piece in pieces]
         for worker in self.modules.workers.values():
             if hasattr(worker, "measure"):
                 worker.measure(targets)

@@ -231,8 +231,8 @@ def read_choice(results, seed, fold):
         return json.loads(path.read_text(encoding="utf-8"))["chosen"]
     except OSError:
         raise InputError(
-            f"{path}: is missing; make it with `python search_objective.py "
-            f"hparams/study.yaml --folds {fold} --seeds {seed}`."
+            f"{path}: is missing; make it with `python search_objective.py`, "
+            f"the yaml of this study and `--folds {fold} --seeds {seed}`."
         ) from None
 
 

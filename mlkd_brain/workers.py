@@ -135,7 +135,7 @@ class UtteranceRegression(torch.nn.Module):
             Standardised descriptors of a piece each, (1, frames, descriptors).
         """
         statistics = [
-            functionals(piece, torch.ones(piece.shape[:2]).bool())
+            functionals(piece, torch.ones_like(piece[..., 0]).bool())
             for piece in targets
         ]
         self.scale.measure(torch.cat(statistics))
@@ -202,7 +202,7 @@ class ClusterPrediction(torch.nn.Module):
         kmeans = MiniBatchKMeans(
             len(self.centres), batch_size=4096, n_init=1, random_state=0
         )
-        centres = kmeans.fit(rows.numpy()).cluster_centers_
+        centres = kmeans.fit(rows.cpu().numpy()).cluster_centers_
         self.centres.copy_(torch.from_numpy(centres))
 
     def forward(self, hidden, target, frame_mask, masked):

@@ -1,9 +1,9 @@
 """Pretraining from a folder of audio, as a user runs it."""
 
-import contextlib
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas
@@ -14,6 +14,7 @@ from transformers import AutoModel
 
 from conftest import REPOSITORY
 from mlkd_brain.errors import InputError
+from mlkd_brain.experiment import load_hparams
 from mlkd_brain.lobes import SpeechEncoder
 
 PRETRAIN = REPOSITORY / "recipes" / "Speech" / "pretrain"
@@ -38,7 +39,7 @@ def audio(tmp_path_factory):
     return folder
 
 
-def pretrain(audio, folder, epochs):
+def command(audio, folder, epochs, **changes):
     options = {
         "data_folder": audio,
         "prepared_folder": folder.parent / "prepared",
@@ -49,19 +50,37 @@ def pretrain(audio, folder, epochs):
         "piece_seconds": 1.0,
         "warmup_steps": 1,
         "clusters": 8,
+        **changes,
     }
     words = [
         w for key, value in options.items() for w in (f"--{key}", str(value))
     ]
-    done = subprocess.run(
-        [sys.executable, "pretrain.py", "hparams/embedded.yaml", *words],
-        cwd=PRETRAIN,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
+    return {
+        "args": [
+            sys.executable,
+            "pretrain.py",
+            "hparams/embedded.yaml",
+            *words,
+        ],
+        "cwd": PRETRAIN,
+        "env": {**os.environ, "OMP_NUM_THREADS": "1"},
+        "text": True,
+    }
+
+
+def pretrain(audio, folder, epochs):
+    done = subprocess.run(**command(audio, folder, epochs), capture_output=True)
     assert done.returncode == 0, done.stderr[-800:]
     return folder / "embedded" / "1986"
+
+
+def refusal(audio, folder, **changes):
+    """The one line with which a command is refused."""
+    done = subprocess.run(
+        **command(audio, folder, 2, **changes), capture_output=True
+    )
+    assert done.returncode == 2, done.stderr[-800:]
+    return done.stderr.splitlines()[-1]
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +124,44 @@ def test_a_finished_pretraining_is_not_begun_again(audio, run):
     assert losses(run) == before
 
 
+def test_a_pretraining_that_was_killed_goes_on(audio, run, tmp_path):
+    begun = command(
+        audio,
+        tmp_path / "results",
+        2,
+        ckpt_interval_minutes=0,
+        ckpt_interval_steps=1,
+    )
+    save = tmp_path / "results" / "embedded" / "1986" / "save"
+    with subprocess.Popen(**begun, stderr=subprocess.DEVNULL) as process:
+        while not list(save.glob("CKPT+*")):  # after the first batches
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    resumed = pretrain(audio, tmp_path / "results", 2)
+    assert len(losses(resumed)) == 2
+    assert (resumed / "encoder" / "model.safetensors").is_file()
+
+
+def test_other_settings_and_other_speech_are_refused(audio, run, tmp_path):
+    results, before = run.parent.parent, (run / "hyperparams.yaml").read_text()
+    said = refusal(audio, results, lr=0.1)
+    assert "trained with lr 0.001, not 0.1. Give" in said
+    said = refusal(audio / "speaker0", results, prepared_folder=tmp_path / "p")
+    assert "learned from other recordings" in said and "--system" in said
+    assert (run / "hyperparams.yaml").read_text() == before
+
+
+def test_what_holds_tensors_goes_to_the_device(audio, tmp_path):
+    words = command(audio, tmp_path, 1)["args"][2:]
+    words[0] = str(PRETRAIN / words[0])
+    _, hparams, _, _ = load_hparams(words)
+    moved = set(torch.nn.ModuleDict(hparams["modules"]).modules())
+    held = {m for m in hparams.values() if isinstance(m, torch.nn.Module)}
+    held.remove(hparams["workers"])  # its members are moved
+    assert hparams["scale"] in held and held <= moved
+
+
 def test_every_recording_is_in_one_part(run):
     prepared = run.parent.parent.parent / "prepared"
     parts = [pandas.read_csv(prepared / f"{p}.csv") for p in ("train", "valid")]
@@ -130,5 +187,56 @@ def test_a_damaged_recording_is_named_and_nothing_is_left(tmp_path):
     (tmp_path / "bad.wav").write_bytes(b"not audio")
     with pytest.raises(InputError, match="bad.wav"):
         prepare_speech(tmp_path, tmp_path / "prepared", 0.5)
-    with contextlib.suppress(FileNotFoundError):
-        assert not list((tmp_path / "prepared").iterdir())
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left - {".prepared.lock"} == {"good.wav", "bad.wav"}
+
+
+def sound(path, seconds=1.0):
+    path.parent.mkdir(exist_ok=True)
+    soundfile.write(path, np.zeros(int(16000 * seconds)), 16000)
+
+
+def test_two_recordings_of_one_name_are_refused(tmp_path):
+    from speech_prepare import prepare_speech
+
+    sound(tmp_path / "a" / "b.wav")
+    sound(tmp_path / "a-b.flac")
+    with pytest.raises(
+        InputError, match="b.wav and .*a-b.flac would get one name"
+    ):
+        prepare_speech(tmp_path, tmp_path / "prepared", 0.5)
+
+
+def test_recordings_that_are_too_short_leave_nothing_half_prepared(tmp_path):
+    from speech_prepare import prepare_speech
+
+    sound(tmp_path / "long.wav")
+    sound(tmp_path / "short.wav", 0.2)
+    with pytest.raises(InputError, match="holds 1 recordings of at least 0.5"):
+        prepare_speech(tmp_path, tmp_path / "prepared", 0.5)
+    assert not (tmp_path / "prepared").exists()
+
+
+@pytest.mark.parametrize("share", [0, 1, 1.5])
+def test_a_share_that_leaves_a_part_empty_is_refused(share, tmp_path):
+    from speech_prepare import prepare_speech
+
+    with pytest.raises(InputError, match="valid_share is"):
+        prepare_speech(tmp_path, tmp_path / "prepared", share)
+
+
+def test_a_large_share_leaves_something_to_learn_from(tmp_path):
+    from speech_prepare import prepare_speech
+
+    for name in "ab":
+        sound(tmp_path / "speech" / f"{name}.wav")
+    prepare_speech(tmp_path / "speech", tmp_path / "prepared", 0.99)
+    for part in ("train", "valid"):
+        assert len(pandas.read_csv(tmp_path / "prepared" / f"{part}.csv")) == 1
+
+
+def test_what_was_not_prepared_cannot_be_taken_as_it_is(tmp_path):
+    from speech_prepare import prepare_speech
+
+    with pytest.raises(InputError, match="has no train.csv"):
+        prepare_speech(tmp_path, tmp_path / "prepared", 0.5, skip_prep=True)

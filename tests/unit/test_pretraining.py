@@ -1,6 +1,7 @@
 """What the embedded encoder learns from: descriptors, distortions, workers."""
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from speechbrain.utils.epoch_loop import EpochCounter
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from mlkd_brain.descriptors import FrameDescriptors, functionals
 from mlkd_brain.distortions import (
@@ -20,10 +22,11 @@ from mlkd_brain.distortions import (
 from mlkd_brain.embedded import EMBEDDED, FOLDER, WEIGHTS
 from mlkd_brain.errors import InputError
 from mlkd_brain.lobes import SpeechEncoder
-from mlkd_brain.pretraining import FrameMasking, drop_blocks, masked_spans
+from mlkd_brain.pretraining import FrameMasking, MaskedSpans, drop_blocks
 from mlkd_brain.workers import (
     ClusterPrediction,
     FrameRegression,
+    Standardiser,
     UtteranceRegression,
 )
 
@@ -65,11 +68,25 @@ def test_loudness_of_the_recording_is_not_described(descriptors, gain):
     assert torch.allclose(ours, louder, 1e-3, 1e-2, equal_nan=True)
 
 
-def test_a_click_is_loudest_in_the_frame_that_is_centred_on_it(descriptors):
+@pytest.mark.parametrize(
+    ("offset", "heard"),
+    [(-513, False), (-512, True), (511, True), (512, False)],
+)
+def test_a_frame_reaches_half_a_window_to_both_sides(
+    descriptors, offset, heard
+):
     wav = torch.zeros(1, RATE)
-    wav[0, FIRST_CENTRE + 7 * HOP] = 1.0
-    energy = descriptors(wav)[0, :, descriptors.names.index("energy")]
-    assert 7 in energy.topk(2).indices  # a frame is longer than a hop
+    wav[0, FIRST_CENTRE + 7 * HOP + offset] = 1.0
+    energy = descriptors(wav)[0, 7, descriptors.names.index("energy")]
+    assert (energy > -79) == heard  # -80 dB is silence
+
+
+def test_frames_are_those_of_the_embedded_encoder():
+    config = json.loads((FOLDER / "config.json").read_text())
+    span, hop = 1, 1
+    for kernel, stride in zip(config["conv_kernel"], config["conv_stride"]):
+        span, hop = span + (kernel - 1) * hop, hop * stride
+    assert (hop, span // 2) == (HOP, FIRST_CENTRE)
 
 
 def test_there_is_a_description_for_every_hidden_state(descriptors):
@@ -136,10 +153,11 @@ def test_noise_is_added_at_the_snr_that_was_drawn(recordings, voices_share):
 
 
 def test_every_piece_has_the_wanted_length(recordings):
-    for seconds, speed in ((1.0, 0.8), (3.5, 1.0), (3.5, 1.2)):
+    # floats: 3.0 * 0.7 and 2.01 * 1.1 are a little less than they seem
+    for seconds, speed in ((1.0, 0.8), (3.5, 1.2), (3.0, 0.7), (2.01, 1.1)):
         heard = distortion(recordings, seconds=seconds, speeds=[speed])
         for sig in heard("u1", recordings[0]):
-            assert sig.shape == (int(seconds * RATE),)
+            assert sig.shape == (round(seconds * RATE),)
 
 
 def test_a_faster_piece_is_a_higher_voice(recordings, descriptors):
@@ -162,9 +180,15 @@ def test_noise_and_equaliser_are_finite(seed):
 
 @given(share=st.floats(0.05, 0.6))
 def test_about_the_wanted_share_of_frames_is_masked(share):
-    masked = masked_spans(("u", share), 20000, share, span=5).mean()
+    masked = MaskedSpans(share, span=5)(("u", share), 20000).mean()
     # spans overlap: 1 - (1 - p)^5 with p = share / 5
     assert abs(masked - (1 - (1 - share / 5) ** 5)) < 0.03
+
+
+@pytest.mark.parametrize(("share", "span"), [(1.0, 5), (-0.1, 5), (0.3, 0)])
+def test_a_mask_that_cannot_be_drawn_is_refused(share, span):
+    with pytest.raises(ValueError, match=f"{share} and masked_frames {span}"):
+        MaskedSpans(share, span)
 
 
 def test_masked_frames_reach_the_transformer_as_one_vector(tiny_wav2vec2):
@@ -226,6 +250,17 @@ def test_clusters_are_named_on_masked_frames():
         worker.predict(hidden[0, :1]), order[:1]
     )
     assert torch.isclose(loss, wanted)
+
+
+def test_targets_are_made_where_the_modules_are():
+    with FakeTensorMode():  # a GPU that computes shapes alone
+        with torch.device("cuda"):
+            describe = FrameDescriptors(HOP, first_centre=FIRST_CENTRE)
+            scale = Standardiser(64)
+            worker = UtteranceRegression(8, 64, block=None)
+        targets = scale(describe(torch.empty(2, RATE, device="cuda")))
+        worker.measure([targets])
+        assert targets.device.type == worker.scale.mean.device.type == "cuda"
 
 
 def test_fewer_frames_than_clusters_are_refused():

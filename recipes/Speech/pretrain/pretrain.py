@@ -2,7 +2,7 @@
 """Pretrain the small encoder on any folder of audio, without labels.
 
 To run this recipe, do the following:
-> python pretrain.py hparams/workers.yaml --data_folder DIR
+> python pretrain.py hparams/embedded.yaml --data_folder DIR
 
 Authors
  * The MLKD team 2026
@@ -11,15 +11,15 @@ Authors
 import sys
 
 import speechbrain as sb
-from speech_prepare import prepare_speech
+from speech_prepare import prepare_speech, refuse_other_speech
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import provides, takes
-from speechbrain.utils.distributed import ddp_init_group, run_on_main
 
 from mlkd_brain.embedded import save_pretrained_encoder
 from mlkd_brain.errors import one_line
 from mlkd_brain.experiment import load_hparams
-from mlkd_brain.pretraining import PretrainingBrain, masked_spans
+from mlkd_brain.pretraining import PretrainingBrain
+from mlkd_brain.protocol import refuse_other_settings
 
 
 def dataio_prep(hparams):
@@ -42,11 +42,8 @@ def dataio_prep(hparams):
             clean, heard = distortion(utterance, wav)
             yield clean
             yield heard
-            yield masked_spans(
-                distortion.key(utterance),
-                int(frames_of(len(heard))),
-                hparams["masked_share"],
-                hparams["masked_frames"],
+            yield hparams["masked_spans"](
+                distortion.key(utterance), int(frames_of(len(heard)))
             )
 
         datasets[part] = DynamicItemDataset.from_csv(
@@ -64,11 +61,13 @@ def dataio_prep(hparams):
 def main(argv):
     """Prepare the audio, pretrain, and save the encoder."""
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
-    ddp_init_group(run_opts)
+    output_folder = hparams["output_folder"]
+    refuse_other_settings(hparams_file, overrides, output_folder)
     keys = ("data_folder", "prepared_folder", "valid_share", "skip_prep")
-    run_on_main(prepare_speech, kwargs={key: hparams[key] for key in keys})
+    prepare_speech(**{key: hparams[key] for key in keys})
+    refuse_other_speech(hparams["prepared_folder"], output_folder)
     sb.create_experiment_directory(
-        experiment_directory=hparams["output_folder"],
+        experiment_directory=output_folder,
         hyperparams_to_save=hparams_file,
         overrides=overrides,
     )
@@ -81,10 +80,7 @@ def main(argv):
         checkpointer=hparams["checkpointer"],
     )
     brain.fit_speech(datasets)
-    run_on_main(
-        save_pretrained_encoder,
-        args=[hparams["encoder"], f"{hparams['output_folder']}/encoder"],
-    )
+    save_pretrained_encoder(hparams["encoder"], f"{output_folder}/encoder")
 
 
 if __name__ == "__main__":

@@ -17,11 +17,12 @@ from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
 from mlkd_brain.errors import InputError
-from mlkd_brain.files import locked, replaced_folder, write_csv
+from mlkd_brain.files import locked, replaced_folder, write_csv, write_text
 
 logger = get_logger(__name__)
 FORMATS = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 SHORTEST_SECONDS = 0.5
+STAMP = "stamp"  # which recordings a preparation was made from
 
 
 def prepare_speech(data_folder, prepared_folder, valid_share, skip_prep=False):
@@ -43,22 +44,68 @@ def prepare_speech(data_folder, prepared_folder, valid_share, skip_prep=False):
     Raises
     ------
     InputError
-        If there are no recordings, or one cannot be read.
+        If there are fewer than two recordings, two of one name, one that cannot
+        be read, or none prepared to be taken as they are.
     """
     prepared_folder = pathlib.Path(prepared_folder)
+    if not 0 < valid_share < 1:
+        raise InputError(
+            f"valid_share is {valid_share}; give a share between 0 and 1."
+        )
     if skip_prep:
+        _refuse_unprepared(prepared_folder)
         return
     recordings = _recordings(pathlib.Path(data_folder))
     names = "\n".join(f"{path} {path.stat().st_size}" for path in recordings)
     stamp = f"{valid_share} {hashlib.sha256(names.encode()).hexdigest()}\n"
     with locked(prepared_folder):
-        made = prepared_folder / "stamp"
+        made = prepared_folder / STAMP
         if made.is_file() and made.read_text() == stamp:
             return
         with replaced_folder(prepared_folder) as unfinished:
             _convert_all(recordings, pathlib.Path(data_folder), unfinished)
             _divide(unfinished, valid_share)
-            (unfinished / "stamp").write_text(stamp)
+            (unfinished / STAMP).write_text(stamp)
+
+
+def refuse_other_speech(prepared_folder, output_folder):
+    """Refuse to go on with a run that learned from other recordings.
+
+    Arguments
+    ---------
+    prepared_folder : str or pathlib.Path
+        What ``prepare_speech`` made.
+    output_folder : str or pathlib.Path
+        Of the run; remembers what it learns from.
+
+    Raises
+    ------
+    InputError
+        If the run began with other recordings or another ``valid_share``.
+    """
+    now = (pathlib.Path(prepared_folder) / STAMP).read_text()
+    then = pathlib.Path(output_folder) / "speech"
+    if then.is_file() and then.read_text() != now:
+        raise InputError(
+            f"{output_folder} learned from other recordings than "
+            f"{prepared_folder} holds now. Give this run a name of its own with "
+            "--system, or delete that folder."
+        )
+    then.parent.mkdir(parents=True, exist_ok=True)
+    write_text(now, then)
+
+
+def _refuse_unprepared(prepared_folder):
+    for name in ("train.csv", "valid.csv", STAMP):
+        if not (prepared_folder / name).is_file():
+            raise InputError(
+                f"prepared_folder '{prepared_folder}' has no {name}; leave "
+                "--skip_prep out, so that it is made."
+            )
+
+
+def _name(path, data_folder):
+    return "-".join(path.relative_to(data_folder).with_suffix("").parts)
 
 
 def _recordings(data_folder):
@@ -73,6 +120,13 @@ def _recordings(data_folder):
             f"({', '.join(sorted(FORMATS))}), and at least 2 are needed; give a "
             "folder of speech with --data_folder."
         )
+    by_name = {}
+    for path in found:
+        other = by_name.setdefault(_name(path, data_folder), path)
+        if other is not path:
+            raise InputError(
+                f"{other} and {path} would get one name; rename one of them."
+            )
     return found
 
 
@@ -93,6 +147,11 @@ def _convert_all(recordings, data_folder, folder):
             f"{len(rows) - len(kept)} recordings below {SHORTEST_SECONDS} s "
             "are left out."
         )
+    if len(kept) < 2:
+        raise InputError(
+            f"data_folder '{data_folder}' holds {len(kept)} recordings of at "
+            f"least {SHORTEST_SECONDS} s, and at least 2 are needed."
+        )
     write_csv(pandas.DataFrame(kept), folder / "all.csv")
 
 
@@ -104,8 +163,7 @@ def _convert(path, data_folder, folder):
             f"{path}: is empty or holds samples that are not finite; restore or "
             "remove it."
         )
-    relative = path.relative_to(data_folder).with_suffix("")
-    name = "-".join(relative.parts)
+    name = _name(path, data_folder)
     soundfile.write(
         folder / "wav" / f"{name}.wav", waveform.clamp(-1, 1), SAMPLE_RATE
     )
@@ -122,8 +180,7 @@ def _divide(folder, valid_share):
         int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 16**8
         for name in table["ID"]
     ]
-    valid = pandas.Series(places).rank(method="first") <= max(
-        1, round(valid_share * len(table))
-    )
+    count = min(max(1, round(valid_share * len(table))), len(table) - 1)
+    valid = pandas.Series(places).rank(method="first") <= count
     write_csv(table[valid.values], folder / "valid.csv")
     write_csv(table[~valid.values], folder / "train.csv")
