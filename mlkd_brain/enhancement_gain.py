@@ -37,7 +37,7 @@ from mlkd_brain.experiment import load_hparams
 from mlkd_brain.folds import fold_speakers
 from mlkd_brain.levels import gain_from_levels, noise_level
 from mlkd_brain.manifests import read_speakers
-from mlkd_brain.markdown import markdown_table, write_into
+from mlkd_brain.markdown import around, markdown_table, write_into
 from mlkd_brain.metrics import sdr_db, si_sdr_db
 from mlkd_brain.noise_bank import AUDIO_SUFFIXES
 
@@ -227,6 +227,8 @@ def main(arguments=None):
     parser.add_argument("--shown", nargs="+", default=[WHITE], help="there")
     options, rest = parser.parse_known_args(arguments)
     with one_line(), prepared(rest) as hparams:
+        if options.into:
+            around(options.into, options.marker)
         if options.picture:
             columns = examples(hparams, options.shown, options.snrs[0])
             draw_enhancement(columns, options.picture)

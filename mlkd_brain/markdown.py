@@ -39,14 +39,42 @@ def write_into(path, marker, text):
     Raises
     ------
     InputError
-        If the markers are not there.
+        If the file or the markers are not there.
     """
-    path = pathlib.Path(path)
+    head, tail = around(path, marker)
+    write_text(f"{head}\n{text}\n{tail}", path)
+
+
+def around(path, marker):
+    """A Markdown file up to and from two markers, both included.
+
+    To be called before the work whose result goes there.
+
+    Arguments
+    ---------
+    path, marker
+        As for ``write_into``.
+
+    Raises
+    ------
+    InputError
+        If the file or the markers are not there.
+
+    Returns
+    -------
+    head, tail : str
+        Without what stands between the markers.
+    """
     begin, end = f"<!-- begin {marker} -->", f"<!-- end {marker} -->"
-    whole = path.read_text(encoding="utf-8")
+    try:
+        whole = pathlib.Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); name a file with "
+            f"lines '{begin}' and '{end}'."
+        ) from None
     if begin not in whole or end not in whole:
         raise InputError(
             f"{path}: has no lines '{begin}' and '{end}'; add them."
         )
-    head, tail = whole.split(begin)[0], whole.split(end)[1]
-    write_text(f"{head}{begin}\n{text}\n{end}{tail}", path)
+    return whole.split(begin)[0] + begin, end + whole.split(end)[1]

@@ -12,6 +12,7 @@ Authors
 
 import argparse
 import collections
+from functools import partial
 
 import numpy as np
 import pandas
@@ -28,7 +29,7 @@ from mlkd_brain.errors import InputError, one_line
 from mlkd_brain.evaluation import CLEAN
 from mlkd_brain.lobes import SpeechEncoder
 from mlkd_brain.manifests import read_speakers
-from mlkd_brain.markdown import markdown_table, write_into
+from mlkd_brain.markdown import around, markdown_table, write_into
 from mlkd_brain.metrics import unweighted_accuracy
 from mlkd_brain.report.cells import pooled
 from mlkd_brain.report.results import read_predictions
@@ -64,11 +65,10 @@ def pooled_states(encoder, wavs):
     return dict(zip(names, np.stack(rows, axis=1)))
 
 
-def opensmile_functionals(feature_set, wavs):
-    """Functionals of openSMILE, as ``pooled_states`` gives its features."""
-    features = AcousticFeatures(feature_set)
+def opensmile_functionals(features, wavs):
+    """Functionals of an ``AcousticFeatures``, as ``pooled_states`` gives its."""
     rows = [features(read_mono(wav)).numpy() for wav in tqdm(wavs, unit="utt")]
-    return {feature_set: np.stack(rows)}
+    return {features.kind: np.stack(rows)}
 
 
 def probe(features, emotions, speakers):
@@ -155,20 +155,22 @@ def probe_rows(manifest_folder, data_folder, front_ends):
     corpus = pandas.concat(read_speakers(manifest_folder).values())
     wavs = corpus["wav"].str.replace("$data_root", str(data_folder))
     emotions = corpus["emo"].to_numpy(dtype=str)
+    speakers = corpus["spk_id"].to_numpy(dtype=str)
     rows = []
-    for front_end in front_ends:
-        features = (
-            opensmile_functionals(front_end, wavs)
-            if front_end in OPENSMILE
-            else pooled_states(SpeechEncoder(front_end), wavs)
-        )
-        predicted, chosen = probe(
-            features, emotions, corpus["spk_id"].to_numpy(dtype=str)
-        )
+    # all are built before the first is asked
+    for front_end, features in [(name, _reader(name)) for name in front_ends]:
+        predicted, chosen = probe(features(wavs), emotions, speakers)
         (block, _), *_ = collections.Counter(chosen).most_common(1)
         scored = _accuracies(corpus.assign(predicted=predicted))
         rows.append([front_end, block, *scored])
     return rows
+
+
+def _reader(front_end):
+    """What turns recordings into features, block by block."""
+    if front_end in OPENSMILE:
+        return partial(opensmile_functionals, AcousticFeatures(front_end))
+    return partial(pooled_states, SpeechEncoder(front_end))
 
 
 def fine_tuned(results_folder, systems):
@@ -223,6 +225,8 @@ def main():
     parser.add_argument("--marker", default="probe")
     options = parser.parse_args()
     with one_line():
+        if options.into:
+            around(options.into, options.marker)
         tuned = (
             fine_tuned(options.results, options.systems)
             if options.results

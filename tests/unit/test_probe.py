@@ -1,5 +1,8 @@
 """Linear probes: the block is chosen without the test speaker."""
 
+import sys
+from unittest import mock
+
 import numpy as np
 import pytest
 import soundfile
@@ -8,7 +11,7 @@ from fabricated_study import FabricatedStudy
 from mlkd_brain.errors import InputError
 from mlkd_brain.lobes import SpeechEncoder
 from mlkd_brain.metrics import unweighted_accuracy
-from mlkd_brain.probe import fine_tuned, pooled_states, probe
+from mlkd_brain.probe import fine_tuned, main, pooled_states, probe
 from mlkd_brain.report.results import read_predictions
 
 EMOTIONS = np.array(["ang", "sad"] * 12)
@@ -37,6 +40,16 @@ def test_what_a_test_speaker_feels_decides_nothing_about_his_own_fold():
     assert (before[:6] == after[:6]).all()
 
 
+def test_a_block_that_only_the_test_speaker_shows_best_is_not_chosen():
+    first, second = (9.0 * (EMOTIONS == "sad")[:, None] for _ in range(2))
+    first[:6] = 9 - first[:6]  # misleads for speaker a, perfect for the others
+    second[[6, 12, 18]] = 9 - second[[6, 12, 18]]  # good for all, best for a
+    features = {"first": first, "second": second}
+    predicted, chosen = probe(features, EMOTIONS, SPEAKERS)
+    assert chosen[0] == "first"
+    assert (predicted[:6] != EMOTIONS[:6]).all()
+
+
 @pytest.fixture
 def wav(tmp_path):
     path = tmp_path / "noise.wav"
@@ -58,6 +71,13 @@ def test_fine_tuned_systems_stand_by_their_clean_speech(tmp_path):
     )
     ua = 100 * unweighted_accuracy(clean["emo"], clean["predicted"])
     assert row[:3] == ["teacher", "fine-tuned, seeds 1, 2", f"{ua:.1f}"]
+
+
+def test_a_page_that_is_not_there_is_said_before_the_work(capsys):
+    words = ["probe", "nowhere", "nothing", "--data_folder=x", "--into=no.md"]
+    with mock.patch.object(sys, "argv", words), pytest.raises(SystemExit):
+        main()
+    assert "error: no.md: cannot be read" in capsys.readouterr().err
 
 
 def test_a_system_without_runs_is_named(tmp_path):
