@@ -59,6 +59,7 @@ def search(argv, prepare):
             f"{options.study}: has no key 'search', which says what is searched; "
             "take it from hparams/study.yaml."
         )
+    refuse_bad_grid(study)
     searched = study.settings["search"]["system"]
     study.settings["systems"] = [searched]
     runs = [run for run in study.runs() if run.system == searched]
@@ -81,6 +82,40 @@ def search(argv, prepare):
                 fold.choose()
 
 
+def refuse_bad_grid(study):
+    """Refuse a search that could not be carried out to its end.
+
+    Arguments
+    ---------
+    study : mlkd_brain.study.Study
+        Its ``search`` says the system and the grid.
+
+    Raises
+    ------
+    InputError
+        If the system is unknown, or the grid has other than two keys of its
+        yaml, or a key has other values than numbers.
+    """
+    system, grid = (study.settings["search"][key] for key in ("system", "grid"))
+    study.check(system)
+    yaml = study.settings["definitions"][system]["yaml"]
+    unknown = [key for key in grid if key not in study.keys(yaml)]
+    if unknown or len(grid) != 2:
+        raise InputError(
+            f"The search has a grid of {', '.join(grid)}"
+            + f"; {yaml} has no {', '.join(unknown)}" * bool(unknown)
+            + "; give two keys of that system's yaml."
+        )
+    for key, values in grid.items():
+        numbers = isinstance(values, list) and all(
+            type(value) in (int, float) for value in values
+        )
+        if not numbers or not values:
+            raise InputError(
+                f"The search has {key}: {values}; give a list of numbers."
+            )
+
+
 class Cells:
     """The grid of one fold: a run for each pair of values.
 
@@ -92,11 +127,6 @@ class Cells:
         Of the searched system, as it would be without a search.
     content : dict
         Of that run, see ``mlkd_brain.study_content.Contents``.
-
-    Raises
-    ------
-    InputError
-        If the grid has other than two keys.
     """
 
     def __init__(self, study, run, content):
@@ -104,11 +134,6 @@ class Cells:
         self.settings = study.settings["search"]
         self.with_clean = self.settings.get("with_clean", False)
         self.keys = list(self.settings["grid"])
-        if len(self.keys) != 2:
-            raise InputError(
-                f"The search has a grid of {', '.join(self.keys)}; give two "
-                "keys of the system's yaml."
-            )
         # with another grid, other settings, data or code it is another search
         name = digest([content, self.settings])
         self.place = f"search/{run.seed}_fold_{run.fold}_{name}"
@@ -248,13 +273,14 @@ class Cells:
         path = choice_path(results, run.seed, run.fold)
         stem = path.with_name(path.stem.replace("chosen", "grid"))
         write_csv(grid, f"{stem}.csv")
-        figure = draw_grid(grid, best, self.keys, str(run), self._epochs())
-        figure.savefig(f"{stem}.png", dpi=110)
         chosen = {key: best[key] for key in self.keys}
         by = "validation UA averaged over noises and SNRs"
         by += " and clean" * self.with_clean
         said = {"chosen": chosen, "by": by, "UA": best["UA"], "of": self.place}
         write_json(said, path)
+        heading = f"{run}: {by}"
+        figure = draw_grid(grid, best, self.keys, heading, self._epochs())
+        figure.savefig(f"{stem}.png", dpi=110)
         print(
             f"{run}: chosen {chosen}, {by} {100 * best['UA']:.1f} %; {stem}.png"
         )

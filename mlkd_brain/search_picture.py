@@ -20,7 +20,7 @@ def draw_grid(grid, best, keys, title, last_epoch):
     keys : list of str
         Columns of the two values: down, across.
     title : str
-        Whose grid it is.
+        Whose grid it is, and what the UA is of.
     last_epoch : int
         Cells with fewer epochs are marked as stopped.
 
@@ -60,8 +60,7 @@ def draw_grid(grid, best, keys, title, last_epoch):
     axes.set_yticks(range(len(down)), [f"{value:g}" for value in down])
     axes.set(xlabel=keys[1], ylabel=keys[0])
     axes.set_title(
-        f"{title}: UA on the validation speaker, mean over noises and SNRs\n"
-        f"(n): stopped after epoch n of {last_epoch}",
+        f"{title}\n(n): stopped after epoch n of {last_epoch}",
         fontsize=9,
     )
     figure.colorbar(image, ax=axes, label="UA [%]")

@@ -80,9 +80,10 @@ class Study:
         self.recipe = pathlib.Path(recipe).resolve()
         self.results = self.recipe / settings["results_folder"]
         for name in settings["systems"]:
-            self._check(name)
+            self.check(name)
 
-    def _check(self, name):
+    def check(self, name):
+        """Refuse a system that is not defined, or whose files are missing."""
         definitions = self.settings["definitions"]
         if name not in definitions:
             raise InputError(
@@ -99,7 +100,7 @@ class Study:
                 )
         needed = definitions[name].get("needs")
         if needed is not None:
-            self._check(needed)
+            self.check(needed)
 
     def runs(self):
         """Every run, what it needs before it, one fold after the other.
@@ -180,15 +181,15 @@ class Study:
         What no system has goes to all: it is a mistake, and said as one.
         """
         asked = map(self.settings["definitions"].get, self.settings["systems"])
-        known = set().union(*(self._keys(system["yaml"]) for system in asked))
+        known = set().union(*(self.keys(system["yaml"]) for system in asked))
         return {
             key: value
             for key, value in self.settings["overrides"].items()
-            if key in self._keys(hparams_file) or key not in known
+            if key in self.keys(hparams_file) or key not in known
         }
 
-    def _keys(self, hparams_file):
-        """Keys at the top level of a yaml."""
+    def keys(self, hparams_file):
+        """Keys at the top level of a yaml, which an override can replace."""
         return top_level_keys((self.recipe / hparams_file).read_text())
 
     def variables(self):

@@ -35,17 +35,21 @@ def numbers(text):
 
 
 def parser():
-    """Options of ``run_folds.py``; None leaves what study.yaml says."""
+    """Options of ``run_folds.py`` and ``search_objective.py``.
+
+    None leaves what study.yaml says.
+    """
     made = argparse.ArgumentParser(
-        prog="run_folds.py",
-        description="Train and evaluate systems x folds x seeds. Any key of the "
+        description="Systems x folds x seeds of a study. Any key of the "
         "systems' yaml files can be given as --key value, too.",
         allow_abbrev=False,
     )
     made.add_argument("study", help="e.g. hparams/study.yaml")
     made.add_argument("--folds", type=numbers, help="e.g. 1-10 or 1,4,7")
     made.add_argument("--seeds", type=numbers, help="e.g. 1986,1987")
-    made.add_argument("--systems", help="e.g. teacher,student")
+    made.add_argument(
+        "--systems", help="e.g. teacher,student; a search has its own"
+    )
     made.add_argument("--results_folder")
     made.add_argument("--cpus_per_run", type=int, help="also its threads")
     made.add_argument(

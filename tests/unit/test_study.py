@@ -43,7 +43,7 @@ def test_every_recipe_has_a_study_of_ten_folds(corpus):
     assert len(runs) == 30 and {run.fold for run in runs} == set(range(1, 11))
     assert len(set(study.settings["definitions"])) >= 5
     for name in study.settings["definitions"]:
-        study._check(name)
+        study.check(name)
 
 
 @given(

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Search temperature and alpha of the student, each fold on its own.
+"""Search two values of the objective, each fold on its own.
 
 To run this recipe, do the following:
 > python search_objective.py hparams/study.yaml --folds 3

@@ -1,0 +1,61 @@
+"""Which grids a search takes."""
+
+import pytest
+
+from conftest import RECIPE, REPOSITORY
+from mlkd_brain.errors import InputError
+from mlkd_brain.search import refuse_bad_grid
+from mlkd_brain.study_options import read_study
+
+GRID = {"temperature": [1, 7], "alpha": [0.9]}
+
+
+def study_with(**search):
+    study, _ = read_study([str(RECIPE / "hparams" / "study.yaml")], RECIPE)
+    study.settings["search"] = {"system": "student", "grid": GRID, **search}
+    return study
+
+
+@pytest.mark.parametrize(
+    "study",
+    ["IEMOCAP/MLKD/study", "EmoDB/MLKD/study", "EmoDB/MLKD/study_embedded"],
+)
+def test_the_searches_that_come_with_the_recipes_can_be_carried_out(study):
+    folder, name = (REPOSITORY / "recipes" / study).parent, study.split("/")[-1]
+    refuse_bad_grid(
+        read_study([str(folder / f"hparams/{name}.yaml")], folder)[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        ({"system": "studnt"}, "Unknown system 'studnt', expected one of"),
+        ({"grid": {"alpha": [0.9]}}, "grid of alpha; give two keys"),
+        (
+            {"grid": {"temprature": [1], "alpha": [0.9]}},
+            "hparams/student.yaml has no temprature; give two keys",
+        ),
+        (
+            {"grid": {**GRID, "alpha": []}},
+            r"alpha: \[\]; give a list of numbers",
+        ),
+        (
+            {"grid": {**GRID, "alpha": 0.9}},
+            "alpha: 0.9; give a list of numbers",
+        ),
+        (
+            {"grid": {**GRID, "initialisation": ["teacher"]}},
+            "grid of temperature, alpha, initialisation; give two",
+        ),
+        (
+            {"grid": {"alpha": [0.9], "initialisation": ["teacher"]}},
+            "initialisation: .*; give a list of numbers",
+        ),
+    ],
+)
+def test_a_search_that_could_not_end_is_refused_before_it_begins(
+    search, message
+):
+    with pytest.raises(InputError, match=message):
+        refuse_bad_grid(study_with(**search))
