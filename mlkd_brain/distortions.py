@@ -8,7 +8,6 @@ Authors
 """
 
 import hashlib
-import math
 
 import numpy as np
 import soundfile
@@ -123,14 +122,18 @@ class DistortedSpeech:
     def _piece(self, wav, random, speed=1.0):
         length = round(self.seconds * SAMPLE_RATE)
         rate = round(SAMPLE_RATE * speed)  # as which the recording is heard
-        wanted = math.ceil(length * rate / SAMPLE_RATE)
+        # rounded as for the embedded encoder, but never too short for a piece
+        wanted = max(
+            int(self.seconds * speed * SAMPLE_RATE),
+            (length - 1) * rate // SAMPLE_RATE + 1,
+        )
         spare = max(0, soundfile.info(wav).frames - wanted)
         piece, _ = soundfile.read(
             wav, wanted, int(random.random() * (spare + 1)), dtype="float32"
         )
         piece = np.resize(piece, wanted)
         if rate == SAMPLE_RATE:
-            return piece
+            return piece[:length]
         return torchaudio.functional.resample(
             torch.from_numpy(piece), rate, SAMPLE_RATE
         ).numpy()[:length]
