@@ -105,7 +105,6 @@ def reliability_diagram(predictions, noises):
     matplotlib.figure.Figure
         Points on the diagonal are as right as they are sure; larger points
         have more utterances, and a point of less than 1 % of them is left out.
-        The numbers are expected calibration errors, of all bins.
     """
     heard = conditions(predictions, noises)
     systems = in_order(predictions["system"].unique())
@@ -113,10 +112,9 @@ def reliability_diagram(predictions, noises):
     for panel, (key, own) in zip(panels, heard.items()):
         heading(panel, column(key))
         panel.plot([0, 100], [0, 100], color="#bbbbbb", linewidth=1)
-        for place, (system, colour) in enumerate(colours(systems).items()):
+        for system, colour in colours(systems).items():
             if len(part := of(system, own)):
                 _draw_reliability(panel, system, part, colour)
-                _write_error(panel, part, colour, place)
         panel.set(xlim=(20, 102), ylim=(-2, 102))
         panel.set_xlabel("confidence, %", fontsize=9, color=GREY)
     for panel in axes[:, 0]:
@@ -133,15 +131,4 @@ def _draw_reliability(panel, system, predictions, colour):
     panel.plot(x, y, color=colour, linewidth=1.3, alpha=0.8)
     panel.scatter(
         x, y, 8 + 150 * share, color=colour, marker=marker(system), alpha=0.8
-    )
-
-
-def _write_error(panel, predictions, colour, place):
-    panel.text(
-        22,
-        99 - 8.5 * place,
-        f"ECE {calibration_error(predictions):.1f}",
-        color=colour,
-        fontsize=8,
-        va="top",
     )

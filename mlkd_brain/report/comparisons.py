@@ -18,7 +18,7 @@ from mlkd_brain.report.statistics import (
     crossings,
 )
 from mlkd_brain.report.tables import column, conditions, of
-from mlkd_brain.report.titles import in_order
+from mlkd_brain.report.titles import in_order, rests_on, runs_of
 
 MEBIBYTE = 2**20
 
@@ -50,7 +50,8 @@ def tests_frame(predictions, noises):
     columns["all"] = pandas.concat(heard.values())
     return pandas.DataFrame(
         {
-            "UA, points": f"{first} − {second}",
+            "UA, points": f"{first} − {second}"
+            + _common_runs(first, second, predictions),
             **{
                 name: _test(compare(of(first, own), of(second, own)))
                 for name, own in columns.items()
@@ -58,6 +59,12 @@ def tests_frame(predictions, noises):
         }
         for first, second in pairs_of(predictions)
     )
+
+
+def _common_runs(first, second, predictions):
+    """The runs that a pair has in common, where the title says more."""
+    common = runs_of(of(first, predictions)) & runs_of(of(second, predictions))
+    return rests_on(common, runs_of(predictions)) if common else ""
 
 
 def _test(comparison):

@@ -178,9 +178,11 @@ def _tests(study, noises):
         "Systems against one another",
         "Difference in UA with its 95 % interval over speakers, and McNemar's "
         "exact test of whether one is right more often than the other on the "
-        "same utterances in the same mixtures. The test takes utterances for "
-        "independent, which those of one speaker are not, and no p is corrected "
-        "for the number of tests: in doubt trust the interval. Every condition: "
+        "same utterances in the same mixtures, in the runs that both have. The "
+        "test takes what it counts for independent, which utterances of one "
+        "speaker are not, nor one utterance under several seeds and SNRs; and no "
+        "p is corrected for the number of tests: in doubt trust the interval, "
+        "which knows the speakers but not the seeds. Every condition: "
         "`numbers/tests.csv`.",
         tables=(
             Table(

@@ -34,6 +34,7 @@ LOOKS = {
     "student_from_teacher": ("#009E73", "s"),
     "student": ("#0072B2", "D"),
     "student_scaled": ("#CC79A7", "v"),
+    "student_searched": ("#882255", "h"),
 }
 OTHERS = ("#56B4E9", "#8C6D31", "#7B4173", "#637939")
 

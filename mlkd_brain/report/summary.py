@@ -25,6 +25,11 @@ from mlkd_brain.report.titles import (
     unseen_words,
 )
 
+EPOCH = ["- the epoch was chosen by UA on the validation speaker"]
+POOLED = (
+    "- a number pools the utterances of all runs; ± is of the runs' own numbers"
+)
+
 
 def report(results_folder, evaluation=".", brief=False, folds=None):
     """Tables 1 and 2 of everything below a folder, as Markdown.
@@ -96,7 +101,10 @@ def tables(predictions, protocols, brief=False):
         parts += [f"**{name}, {words}** ({said})", _markdown(frame)]
     for system in [] if brief else in_order(predictions["system"].unique()):
         parts += _system_section(system, of(system, predictions), protocols)
-    return "\n\n".join([*parts, protocol_lines(protocols)])
+    lines = [protocol_lines(protocols)]
+    if len(protocols) > 1:
+        lines.insert(0, POOLED)
+    return "\n\n".join([*parts, "\n".join(lines)])
 
 
 def _in_words(heard, noises):
@@ -138,7 +146,7 @@ def protocol_lines(protocols):
                 "hear"
                 for system, noises in heard.items()
             ),
-            "- the epoch was chosen by UA on the validation speaker",
+            *EPOCH * any(card.get("wav2vec2_hub") for card in protocols),
         ]
     )
 

@@ -21,6 +21,7 @@ SYSTEMS = (
     "student_from_teacher",
     "student",
     "student_scaled",
+    "student_searched",
 )
 FOLDS = 10  # of the paper, where a protocol.json names no speakers
 
@@ -73,7 +74,12 @@ def title(predictions, protocols=(), spread=False):
     text = ", ".join(words)
     if not spread or len(runs) == 1:
         return text
-    return f"{text}; ± is the standard deviation over {len(runs)} runs"
+    same = all(
+        runs_of(own) == runs_of(predictions)
+        for _, own in predictions.groupby("system")
+    )
+    over = f"{len(runs)} runs" if same else "each row's runs"
+    return f"{text}; ± is the standard deviation over {over}"
 
 
 def _folds(done, wanted):
@@ -92,8 +98,56 @@ def number_of_folds(protocols):
     return max(counts, default=FOLDS)
 
 
+def runs_of(predictions):
+    """Seed and fold of each run.
+
+    Returns
+    -------
+    frozenset
+        Of pairs.
+    """
+    return frozenset(zip(predictions["seed"], predictions["fold"]))
+
+
+def rests_on(runs, titled):
+    """What a row rests on, in brackets, where it is less than its title says.
+
+    Arguments
+    ---------
+    runs, titled : frozenset
+        Of the row and of the whole table, see ``runs_of``.
+
+    Returns
+    -------
+    str
+        Nothing if it is the same.
+
+    Example
+    -------
+    >>> titled = {(1, 1), (1, 2), (2, 1), (2, 2)}
+    >>> rests_on({(1, 1), (1, 2)}, titled)
+    ' (seed 1)'
+    >>> rests_on(titled - {(2, 1)}, titled)
+    ' (without fold 1 of seed 2)'
+    >>> rests_on(titled, titled)
+    ''
+    """
+    seeds, folds = ({run[place] for run in runs} for place in (0, 1))
+    words = [
+        f"{name if len(own) == 1 else name + 's'} {_list(sorted(own))}"
+        for name, own, place in (("fold", folds, 1), ("seed", seeds, 0))
+        if own != {run[place] for run in titled}
+    ]
+    words += [
+        f"without fold {fold} of seed {seed}"
+        for seed, fold in sorted(titled - runs)
+        if seed in seeds and fold in folds
+    ]
+    return f" ({'; '.join(words)})" if words else ""
+
+
 def with_runs(system, predictions):
-    """The system's name, with its folds and seeds when others have other ones.
+    """The system's name, with its folds and seeds where others have more.
 
     Arguments
     ---------
@@ -107,14 +161,8 @@ def with_runs(system, predictions):
     str
         e.g. "teacher (folds 1, 2)".
     """
-    words = [system]
-    for column in ("fold", "seed"):
-        runs = predictions.groupby("system")[column].agg(
-            lambda r: tuple(set(r))
-        )
-        if runs.map(frozenset).nunique() > 1:
-            words.append(f"{column}s {_list(sorted(runs[system]))}")
-    return words[0] if len(words) == 1 else f"{system} ({'; '.join(words[1:])})"
+    own = predictions[predictions["system"] == system]
+    return system + rests_on(runs_of(own), runs_of(predictions))
 
 
 def common_noises(predictions):

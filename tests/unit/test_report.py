@@ -80,8 +80,8 @@ def test_ua_is_pooled_with_its_spread_over_folds(results):
 
 def test_a_system_with_other_folds_says_which(results):
     text = report(results)
-    assert "| teacher (folds 1) | 100.0 | 100.0 |" in text
-    assert "| student (folds 1, 2) |" in text
+    assert "| teacher (fold 1) | 100.0 | 100.0 |" in text
+    assert "| student | 50.0" in text
     assert "2 of 10 folds (1, 2)" in text and "8 utterances" in text
     assert text.index("| teacher") < text.index("| student")
 
@@ -127,7 +127,7 @@ def test_systems_with_other_snrs_and_noises_share_a_report(results):
     assert (
         "1 noises pooled" in text and "| UA % | -5 dB | 0 dB | clean |" in text
     )
-    assert "| student_other (folds 1) | 100.0 | – | 100.0 |" in text
+    assert "| student_other (fold 1) | 100.0 | – | 100.0 |" in text
 
 
 def test_table_2_has_a_true_mean(results):

@@ -9,8 +9,9 @@ from fabricated_study import FabricatedStudy
 from PIL import Image
 
 from mlkd_brain.errors import InputError
+from mlkd_brain.report import summary
 from mlkd_brain.report.__main__ import main
-from mlkd_brain.report.comparisons import crossing_words
+from mlkd_brain.report.comparisons import crossing_words, tests_frame
 from mlkd_brain.report.paper import beside
 from mlkd_brain.report.results import pack, read_study, unpacked
 from mlkd_brain.report.speakers import speakers_frame
@@ -149,6 +150,7 @@ def test_a_study_of_baselines_alone_has_no_training_curves(tmp_path):
     study = FabricatedStudy(tmp_path / "results", ["vad_nmf"])
     main([str(study.folder), "--out", str(tmp_path / "report")])
     page = (tmp_path / "report" / "report.md").read_text()
+    assert "the epoch was chosen" not in summary.report(study.folder)
     assert "## Training" not in page and "| encoder | none in vad_nmf |" in page
 
 
@@ -157,7 +159,7 @@ def test_missing_folds_are_said_in_every_title_and_row(page):
     about_runs = [title for title in titles if "utterance of" not in title]
     assert all("3 of 10 folds (1, 2, 3)" in title for title in about_runs)
     assert page.count("| student (folds 1, 2) |") >= 5
-    assert "| teacher (folds 1, 2, 3) |" in page
+    assert "| teacher |" in page and "| teacher (" not in page
 
 
 def test_a_seed_without_a_fold_is_said(tmp_path):
@@ -170,7 +172,26 @@ def test_a_seed_without_a_fold_is_said(tmp_path):
     assert "of seed 2 only folds 1, 3" in title(predictions)
     other = predictions[predictions["seed"] == 1].assign(system="other")
     both = pandas.concat([predictions, other])
-    assert with_runs("other", both) == "other (seeds 1)"
+    assert with_runs("other", both) == "other (seed 1)"
+
+
+def test_a_row_and_a_test_say_what_their_title_does_not(tmp_path):
+    systems = ["teacher", "student", "my_system"]
+    study = FabricatedStudy(tmp_path, systems, seeds=(1, 2), utterances=4)
+    shutil.rmtree(study.of("student", 2, 2))
+    shutil.rmtree(tmp_path / "my_system" / "2")
+    text = summary.report(tmp_path, brief=True)
+    assert "± is the standard deviation over each row's runs" in text
+    for row in ("teacher", "student (without fold 2 of seed 2)"):
+        assert f"| {row} |" in text
+    assert "| my_system (seed 1) |" in text
+    predictions = read_study(tmp_path).predictions
+    names = tests_frame(predictions, ["factory1"])["UA, points"].tolist()
+    assert names == [
+        "student − teacher (without fold 2 of seed 2)",
+        "my_system − teacher (seed 1)",
+        "my_system − student (seed 1)",
+    ]
 
 
 def test_all_folds_are_all_folds(study):
