@@ -24,6 +24,7 @@ from mlkd_brain.files import replaced_folder
 FOLDER = pathlib.Path(__file__).with_name("embedded_encoder")
 EMBEDDED = "embedded"  # its name as wav2vec2_hub
 WEIGHTS = "model.safetensors"
+LICENCE = "cc-by-4.0"  # of the weights, as of the speech they learned from
 
 
 def save_random_encoder(folder, seed):

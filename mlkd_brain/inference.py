@@ -112,8 +112,8 @@ def load_recognizer(folder, device=None):
     Arguments
     ---------
     folder : str or pathlib.Path
-        Written by ``mlkd_brain.export`` (speechbrain, onnx, onnx-int8), or the
-        ``output_folder`` of a run.
+        Written by ``mlkd_brain.export`` (speechbrain, onnx, onnx-int8,
+        onnx-weights8), or the ``output_folder`` of a run.
     device : str, optional
         Where torch computes; the GPU if there is one, by default.
 
@@ -139,6 +139,6 @@ def load_recognizer(folder, device=None):
         return EmotionRecognizer.from_hparams(str(folder), run_opts=run_opts)
     raise InputError(
         f"{folder}: is neither the folder of a run nor one that "
-        "`python -m mlkd_brain.export` wrote with --to speechbrain, onnx or "
-        "onnx-int8."
+        "`python -m mlkd_brain.export` wrote with --to speechbrain, onnx, "
+        "onnx-int8 or onnx-weights8."
     )

@@ -6,10 +6,17 @@ Authors
 
 import yaml
 
+from mlkd_brain import embedded
 from mlkd_brain.audio import SAMPLE_RATE
 
 LICENCE = "apache-2.0"
 SHORTEST_SAMPLES = 400  # what the first frame sees, 25 ms
+
+
+def licence(run):
+    """Of the weights, an identifier of the hub: their encoder's, if it is ours."""
+    ours = run.protocol["wav2vec2_hub"] == embedded.EMBEDDED
+    return embedded.LICENCE if ours else LICENCE
 
 
 def model_card(run, to):
@@ -28,7 +35,7 @@ def model_card(run, to):
         Markdown, with the hub's header.
     """
     header = {
-        "license": LICENCE,
+        "license": licence(run),
         "pipeline_tag": "audio-classification",
         "library_name": "transformers" if to == "hf" else "mlkd_brain",
         "tags": ["speech-emotion-recognition", "knowledge-distillation"],
@@ -36,6 +43,8 @@ def model_card(run, to):
     return CARD.format(
         header=yaml.safe_dump(header, sort_keys=False),
         labels=", ".join(run.emotions),
+        licence=licence(run),
+        encoder=run.protocol["wav2vec2_hub"],
         rate=SAMPLE_RATE,
         use=USE["onnx" if to.startswith("onnx") else to],
         protocol=yaml.safe_dump(run.protocol, sort_keys=False),
@@ -62,7 +71,7 @@ def sidecar(run, precision, runtime):
     """
     return {
         "model": "model.onnx",
-        "licence": LICENCE,
+        "licence": licence(run),
         "precision": precision,
         "runtime": runtime,
         "sample_rate": SAMPLE_RATE,  # Hz
@@ -121,7 +130,8 @@ fold {fold}.
 
 - Input: one channel of speech at {rate} Hz, at least 25 ms.
 - Output: one score for each of {labels}, in this order.
-- Licence: Apache-2.0.
+- Licence: {licence}; fine-tuned from the encoder `{encoder}`, whose own licence
+  and attribution go with it.
 
 ```python
 {use}

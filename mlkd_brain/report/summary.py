@@ -101,9 +101,8 @@ def tables(predictions, protocols, brief=False):
         parts += [f"**{name}, {words}** ({said})", _markdown(frame)]
     for system in [] if brief else in_order(predictions["system"].unique()):
         parts += _system_section(system, of(system, predictions), protocols)
-    lines = [protocol_lines(protocols)]
-    if len(protocols) > 1:
-        lines.insert(0, POOLED)
+    lines = [POOLED] if "±" in said else []
+    lines.append(protocol_lines(protocols))
     return "\n\n".join([*parts, "\n".join(lines)])
 
 

@@ -27,7 +27,7 @@ from transformers import (
 )
 
 from conftest import FAMILY
-from mlkd_brain.embedded import EMBEDDED
+from mlkd_brain.embedded import EMBEDDED, FOLDER, LICENCE
 from mlkd_brain.errors import InputError
 from mlkd_brain.export import FORMATS, export, main
 from mlkd_brain.inference import EmotionRecognizer, load_recognizer
@@ -198,7 +198,8 @@ def test_nothing_is_pickled_and_a_card_is_there(exports, to):  # noqa: F811
     assert {file.suffix for file in files} <= allowed
     card = (exports(to) / "README.md").read_text()
     header = yaml.safe_load(card.split("---")[1])
-    assert header["license"] == "apache-2.0"
+    ours = yaml.safe_load((FOLDER / "README.md").read_text().split("---")[1])
+    assert header["license"] == ours["license"] == LICENCE
     assert all(word in card for word in (*EMOTIONS, "16000 Hz", "fold: 3"))
 
 
