@@ -7,6 +7,8 @@ Authors
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+CHARACTER = 0.07  # inches of a heading, more than any letter's mean
+
 
 def draw_grid(grid, best, keys, title, last_epoch):
     """Draw the validation UA of every cell, the chosen one framed.
@@ -39,7 +41,10 @@ def draw_grid(grid, best, keys, title, last_epoch):
     ['50.0', '50.0\\n(2)']
     """
     down, across = (sorted(grid[key].unique()) for key in keys)
-    size = (1.8 + 0.75 * len(across), 1.8 + 0.6 * len(down))
+    heading = f"{title}\n(n): stopped after epoch n of {last_epoch}"
+    widest = max(map(len, heading.splitlines()))
+    width = max(1.8 + 0.75 * len(across), CHARACTER * widest)
+    size = (width, 1.8 + 0.6 * len(down))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     percent = grid.pivot(index=keys[0], columns=keys[1], values="UA") * 100
@@ -59,9 +64,6 @@ def draw_grid(grid, best, keys, title, last_epoch):
     axes.set_xticks(range(len(across)), [f"{value:g}" for value in across])
     axes.set_yticks(range(len(down)), [f"{value:g}" for value in down])
     axes.set(xlabel=keys[1], ylabel=keys[0])
-    axes.set_title(
-        f"{title}\n(n): stopped after epoch n of {last_epoch}",
-        fontsize=9,
-    )
+    figure.suptitle(heading, fontsize=9)
     figure.colorbar(image, ax=axes, label="UA [%]")
     return figure
