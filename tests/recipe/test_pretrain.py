@@ -143,6 +143,14 @@ def test_a_pretraining_that_was_killed_goes_on(audio, run, tmp_path):
     assert (resumed / "encoder" / "model.safetensors").is_file()
 
 
+def test_several_processes_are_refused(audio, tmp_path):
+    begun = command(audio, tmp_path / "results", 1)
+    begun["env"] |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}
+    done = subprocess.run(**begun, capture_output=True)
+    assert "error: Pretraining is one process" in done.stderr
+    assert not (tmp_path / "prepared").exists()
+
+
 def test_other_settings_and_other_speech_are_refused(audio, run, tmp_path):
     results, before = run.parent.parent, (run / "hyperparams.yaml").read_text()
     said = refusal(audio, results, lr=0.1)

@@ -8,6 +8,7 @@ Authors
  * The MLKD team 2026
 """
 
+import os
 import sys
 
 import speechbrain as sb
@@ -16,7 +17,7 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import provides, takes
 
 from mlkd_brain.embedded import save_pretrained_encoder
-from mlkd_brain.errors import one_line
+from mlkd_brain.errors import InputError, one_line
 from mlkd_brain.experiment import load_hparams
 from mlkd_brain.pretraining import PretrainingBrain
 from mlkd_brain.protocol import refuse_other_settings
@@ -61,6 +62,10 @@ def dataio_prep(hparams):
 def main(argv):
     """Prepare the audio, pretrain, and save the encoder."""
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise InputError(
+            "Pretraining is one process; start it without torchrun."
+        )
     output_folder = hparams["output_folder"]
     refuse_other_settings(hparams_file, overrides, output_folder)
     keys = ("data_folder", "prepared_folder", "valid_share", "skip_prep")

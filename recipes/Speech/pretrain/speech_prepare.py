@@ -55,15 +55,19 @@ def prepare_speech(data_folder, prepared_folder, valid_share, skip_prep=False):
     if skip_prep:
         _refuse_unprepared(prepared_folder)
         return
-    recordings = _recordings(pathlib.Path(data_folder))
-    names = "\n".join(f"{path} {path.stat().st_size}" for path in recordings)
+    data_folder = pathlib.Path(data_folder)
+    recordings = _recordings(data_folder)
+    names = "\n".join(  # the folder may move
+        f"{path.relative_to(data_folder)} {path.stat().st_size}"
+        for path in recordings
+    )
     stamp = f"{valid_share} {hashlib.sha256(names.encode()).hexdigest()}\n"
     with locked(prepared_folder):
         made = prepared_folder / STAMP
         if made.is_file() and made.read_text() == stamp:
             return
         with replaced_folder(prepared_folder) as unfinished:
-            _convert_all(recordings, pathlib.Path(data_folder), unfinished)
+            _convert_all(recordings, data_folder, unfinished)
             _divide(unfinished, valid_share)
             (unfinished / STAMP).write_text(stamp)
 
