@@ -33,8 +33,8 @@ def test_the_searches_that_come_with_the_recipes_can_be_carried_out(study):
         ({"system": "studnt"}, "Unknown system 'studnt', expected one of"),
         ({"grid": {"alpha": [0.9]}}, "grid of alpha; give two keys"),
         (
-            {"grid": {"temprature": [1], "alpha": [0.9]}},
-            "hparams/student.yaml has no temprature; give two keys",
+            {"grid": {"warmth": [1], "alpha": [0.9]}},
+            "hparams/student.yaml has no warmth; give two keys",
         ),
         (
             {"grid": {**GRID, "alpha": []}},
