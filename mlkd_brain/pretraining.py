@@ -153,9 +153,9 @@ class PretrainingBrain(sb.Brain):
             sb.Stage.TRAIN,
             **self.hparams.train_dataloader_opts,
         )
-        batches = len(loader) * self.hparams.number_of_epochs
+        steps = len(loader) // self.grad_accumulation_factor  # of an epoch
         self.schedule = self.hparams.lr_schedule(
-            num_training_steps=batches // self.grad_accumulation_factor
+            num_training_steps=steps * self.hparams.number_of_epochs
         )
         self.fit(
             self.hparams.epoch_counter,

@@ -63,7 +63,9 @@ def refuse_other_settings(hparams_file, overrides, output_folder, heard=()):
         now = _values(resolve_references(yaml, overrides))
     then = _values(before.read_text(encoding="utf-8"))
     for key in sorted(then.keys() & now.keys() - CHANGEABLE - set(heard)):
-        if then[key] != now[key] and not key.endswith("_folder"):
+        if _fixed(then[key]) != _fixed(now[key]) and not key.endswith(
+            "_folder"
+        ):
             raise InputError(
                 f"{output_folder} was trained with {key} {then[key]}, not "
                 f"{now[key]}. Give this run a name of its own with --system, or "
@@ -100,6 +102,13 @@ def _values(text):
         for key, value in YAML(typ="rt").load(text).items()
     }
     return json.loads(json.dumps(values))
+
+
+def _fixed(value):
+    """A value without what may change in it, as the options of a loader."""
+    if not isinstance(value, dict):
+        return value
+    return {k: _fixed(v) for k, v in value.items() if k not in CHANGEABLE}
 
 
 def _is_plain(value):

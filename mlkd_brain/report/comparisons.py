@@ -63,8 +63,10 @@ def tests_frame(predictions, noises):
 
 def _common_runs(first, second, predictions):
     """The runs that a pair has in common, where the title says more."""
-    common = runs_of(of(first, predictions)) & runs_of(of(second, predictions))
-    return rests_on(common, runs_of(predictions)) if common else ""
+    both = _in_common(first, second, predictions)
+    if both.empty:
+        return ""
+    return rests_on(runs_of(both), runs_of(predictions))
 
 
 def _test(comparison):
@@ -115,23 +117,31 @@ def crossing_words(predictions, noises):
         One for each other system; none without a teacher.
     """
     systems = in_order(predictions["system"].unique())
-    heard = conditions(predictions, noises)
     if "teacher" not in systems:
         return []
-    curves = {
-        system: {
-            snr: accuracy(own_system)
-            for snr, own in heard.items()
-            if snr != CLEAN and len(own_system := of(system, own))
-        }
-        for system in systems
-    }
-    teacher = curves.pop("teacher")
-    return [
-        _crossing(system, curve, teacher)
-        for system, curve in curves.items()
-        if curve.keys() & teacher.keys()
-    ]
+    sentences = []
+    for system in systems:
+        both = _in_common(system, "teacher", predictions)
+        curve, teacher = (
+            _curve(of(s, both), noises) for s in (system, "teacher")
+        )
+        if system != "teacher" and curve.keys() & teacher.keys():
+            runs = rests_on(runs_of(both), runs_of(predictions))
+            sentences.append(_crossing(system, curve, teacher) + runs)
+    return sentences
+
+
+def _in_common(first, second, predictions):
+    """Predictions of the seeds and folds that two systems both have."""
+    common = runs_of(of(first, predictions)) & runs_of(of(second, predictions))
+    runs = zip(predictions["seed"], predictions["fold"])
+    return predictions[[run in common for run in runs]]
+
+
+def _curve(predictions, noises):
+    """UA by SNR."""
+    heard = conditions(predictions, noises).items()
+    return {snr: accuracy(own) for snr, own in heard if snr != CLEAN}
 
 
 def _crossing(system, curve, teacher):

@@ -18,7 +18,7 @@ from mlkd_brain.report.style import (
     new_figure,
 )
 from mlkd_brain.report.tables import of
-from mlkd_brain.report.titles import in_order
+from mlkd_brain.report.titles import in_order, with_runs
 
 
 def speakers_frame(predictions, noises):
@@ -52,7 +52,9 @@ def speakers_frame(predictions, noises):
                 "UA %": f"{label}{value}{_gender(key, own)}",
                 "utterances": str(own["ID"].nunique()),
                 **{
-                    system: _noisy_and_clean(of(system, own))
+                    with_runs(system, predictions): _noisy_and_clean(
+                        of(system, own)
+                    )
                     for system in in_order(predictions["system"].unique())
                 },
             }

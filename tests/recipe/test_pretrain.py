@@ -125,21 +125,20 @@ def test_a_finished_pretraining_is_not_begun_again(audio, run):
 
 
 def test_a_pretraining_that_was_killed_goes_on(audio, run, tmp_path):
+    results = tmp_path / "results"
     begun = command(
-        audio,
-        tmp_path / "results",
-        2,
-        ckpt_interval_minutes=0,
-        ckpt_interval_steps=1,
+        audio, results, 4, ckpt_interval_minutes=0, ckpt_interval_steps=1
     )
-    save = tmp_path / "results" / "embedded" / "1986" / "save"
+    log = results / "embedded" / "1986" / "train_log.txt"
     with subprocess.Popen(**begun, stderr=subprocess.DEVNULL) as process:
-        while not list(save.glob("CKPT+*")):  # after the first batches
+        while not log.is_file() or "epoch: 2," not in log.read_text():
             assert process.poll() is None
             time.sleep(0.01)
         process.kill()
-    resumed = pretrain(audio, tmp_path / "results", 2)
-    assert len(losses(resumed)) == 2
+    resumed = pretrain(audio, results, 4)
+    # had it begun again, the log would have the first epoch twice
+    assert log.read_text().count("epoch: 1,") == 1
+    assert log.read_text().count("epoch: 4,") == 1
     assert (resumed / "encoder" / "model.safetensors").is_file()
 
 
@@ -151,12 +150,14 @@ def test_several_processes_are_refused(audio, tmp_path):
     assert not (tmp_path / "prepared").exists()
 
 
-def test_other_settings_and_other_speech_are_refused(audio, run, tmp_path):
+def test_other_settings_and_other_speech_are_refused(audio, run):
     results, before = run.parent.parent, (run / "hyperparams.yaml").read_text()
     said = refusal(audio, results, lr=0.1)
     assert "trained with lr 0.001, not 0.1. Give" in said
-    said = refusal(audio / "speaker0", results, prepared_folder=tmp_path / "p")
+    prepared = sorted((results.parent / "prepared" / "wav").iterdir())
+    said = refusal(audio / "speaker0", results)
     assert "learned from other recordings" in said and "--system" in said
+    assert sorted((results.parent / "prepared" / "wav").iterdir()) == prepared
     assert (run / "hyperparams.yaml").read_text() == before
 
 
@@ -185,7 +186,7 @@ def test_a_folder_without_audio_is_refused(tmp_path):
 
     (tmp_path / "notes.txt").write_text("no audio")
     with pytest.raises(InputError, match="holds 0 recordings.*--data_folder"):
-        prepare_speech(tmp_path, tmp_path / "prepared", 0.02)
+        prepare_speech(tmp_path, tmp_path / "prepared", tmp_path / "run", 0.02)
 
 
 def test_a_damaged_recording_is_named_and_nothing_is_left(tmp_path):
@@ -194,9 +195,9 @@ def test_a_damaged_recording_is_named_and_nothing_is_left(tmp_path):
     soundfile.write(tmp_path / "good.wav", np.zeros(16000), 16000)
     (tmp_path / "bad.wav").write_bytes(b"not audio")
     with pytest.raises(InputError, match="bad.wav"):
-        prepare_speech(tmp_path, tmp_path / "prepared", 0.5)
+        prepare_speech(tmp_path, tmp_path / "prepared", tmp_path / "run", 0.5)
     left = {path.name for path in tmp_path.iterdir()}
-    assert left - {".prepared.lock"} == {"good.wav", "bad.wav"}
+    assert left - {".prepared.lock", "run"} == {"good.wav", "bad.wav"}
 
 
 def sound(path, seconds=1.0):
@@ -212,7 +213,7 @@ def test_two_recordings_of_one_name_are_refused(tmp_path):
     with pytest.raises(
         InputError, match="b.wav and .*a-b.flac would get one name"
     ):
-        prepare_speech(tmp_path, tmp_path / "prepared", 0.5)
+        prepare_speech(tmp_path, tmp_path / "prepared", tmp_path / "run", 0.5)
 
 
 def test_recordings_that_are_too_short_leave_nothing_half_prepared(tmp_path):
@@ -221,7 +222,7 @@ def test_recordings_that_are_too_short_leave_nothing_half_prepared(tmp_path):
     sound(tmp_path / "long.wav")
     sound(tmp_path / "short.wav", 0.2)
     with pytest.raises(InputError, match="holds 1 recordings of at least 0.5"):
-        prepare_speech(tmp_path, tmp_path / "prepared", 0.5)
+        prepare_speech(tmp_path, tmp_path / "prepared", tmp_path / "run", 0.5)
     assert not (tmp_path / "prepared").exists()
 
 
@@ -230,7 +231,7 @@ def test_a_share_that_leaves_a_part_empty_is_refused(share, tmp_path):
     from speech_prepare import prepare_speech
 
     with pytest.raises(InputError, match="valid_share is"):
-        prepare_speech(tmp_path, tmp_path / "prepared", share)
+        prepare_speech(tmp_path, tmp_path / "prepared", tmp_path / "run", share)
 
 
 def test_a_large_share_leaves_something_to_learn_from(tmp_path):
@@ -238,7 +239,9 @@ def test_a_large_share_leaves_something_to_learn_from(tmp_path):
 
     for name in "ab":
         sound(tmp_path / "speech" / f"{name}.wav")
-    prepare_speech(tmp_path / "speech", tmp_path / "prepared", 0.99)
+    prepare_speech(
+        tmp_path / "speech", tmp_path / "prepared", tmp_path / "run", 0.99
+    )
     for part in ("train", "valid"):
         assert len(pandas.read_csv(tmp_path / "prepared" / f"{part}.csv")) == 1
 
@@ -247,4 +250,10 @@ def test_what_was_not_prepared_cannot_be_taken_as_it_is(tmp_path):
     from speech_prepare import prepare_speech
 
     with pytest.raises(InputError, match="has no train.csv"):
-        prepare_speech(tmp_path, tmp_path / "prepared", 0.5, skip_prep=True)
+        prepare_speech(
+            tmp_path,
+            tmp_path / "prepared",
+            tmp_path / "run",
+            0.5,
+            skip_prep=True,
+        )

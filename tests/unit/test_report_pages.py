@@ -9,9 +9,8 @@ from fabricated_study import FabricatedStudy
 from PIL import Image
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.report import summary
+from mlkd_brain.report import comparisons, summary
 from mlkd_brain.report.__main__ import main
-from mlkd_brain.report.comparisons import crossing_words, tests_frame
 from mlkd_brain.report.paper import beside
 from mlkd_brain.report.results import pack, read_study, unpacked
 from mlkd_brain.report.speakers import speakers_frame
@@ -186,12 +185,16 @@ def test_a_row_and_a_test_say_what_their_title_does_not(tmp_path):
         assert f"| {row} |" in text
     assert "| my_system (seed 1) |" in text
     predictions = read_study(tmp_path).predictions
-    names = tests_frame(predictions, ["factory1"])["UA, points"].tolist()
+    names = comparisons.tests_frame(predictions, ["factory1"])[
+        "UA, points"
+    ].tolist()
     assert names == [
         "student − teacher (without fold 2 of seed 2)",
         "my_system − teacher (seed 1)",
         "my_system − student (seed 1)",
     ]
+    (*_, last) = comparisons.crossing_words(predictions, ["factory1"])
+    assert last.endswith(" (seed 1)")
 
 
 def test_all_folds_are_all_folds(study):
@@ -274,12 +277,13 @@ def test_where_student_and_teacher_cross_is_said():
     }
     rows = [
         {"system": system, "noise": "hum", "snr_db": snr, "emo": "ang"}
+        | {"seed": 1, "fold": 1}
         | {"predicted": "ang" if number < right else "sad"}
         for system, curve in values.items()
         for snr, right in zip((0, 10, 20), curve)
         for number in range(5)
     ]
-    assert crossing_words(pandas.DataFrame(rows), ["hum"]) == [
+    assert comparisons.crossing_words(pandas.DataFrame(rows), ["hum"]) == [
         "student is better than the teacher below 15.0 dB",
         "same equals the teacher at every SNR",
         "wild and the teacher cross at 5.0 and 15.0 dB",

@@ -12,7 +12,7 @@ import os
 import sys
 
 import speechbrain as sb
-from speech_prepare import prepare_speech, refuse_other_speech
+from speech_prepare import prepare_speech
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import provides, takes
 
@@ -68,9 +68,9 @@ def main(argv):
         )
     output_folder = hparams["output_folder"]
     refuse_other_settings(hparams_file, overrides, output_folder)
-    keys = ("data_folder", "prepared_folder", "valid_share", "skip_prep")
+    folders = ("data_folder", "prepared_folder", "output_folder")
+    keys = (*folders, "valid_share", "skip_prep")
     prepare_speech(**{key: hparams[key] for key in keys})
-    refuse_other_speech(hparams["prepared_folder"], output_folder)
     sb.create_experiment_directory(
         experiment_directory=output_folder,
         hyperparams_to_save=hparams_file,

@@ -25,7 +25,9 @@ SHORTEST_SECONDS = 0.5
 STAMP = "stamp"  # which recordings a preparation was made from
 
 
-def prepare_speech(data_folder, prepared_folder, valid_share, skip_prep=False):
+def prepare_speech(
+    data_folder, prepared_folder, output_folder, valid_share, skip_prep=False
+):
     """Convert every recording once, and divide them by chance.
 
     Arguments
@@ -35,6 +37,8 @@ def prepare_speech(data_folder, prepared_folder, valid_share, skip_prep=False):
     prepared_folder : str or pathlib.Path
         Receives ``wav/*.wav``, ``train.csv`` and ``valid.csv``; replaced as a
         whole, unless it was made from the same recordings.
+    output_folder : str or pathlib.Path
+        Of the run; remembers in ``speech`` what it learns from.
     valid_share : float
         Share of the recordings for validation, in (0, 1); which ones depends on
         their names alone.
@@ -45,7 +49,8 @@ def prepare_speech(data_folder, prepared_folder, valid_share, skip_prep=False):
     ------
     InputError
         If there are fewer than two recordings, two of one name, one that cannot
-        be read, or none prepared to be taken as they are.
+        be read, or none prepared to be taken as they are; or if the run began
+        with other recordings or another ``valid_share``.
     """
     prepared_folder = pathlib.Path(prepared_folder)
     if not 0 < valid_share < 1:
@@ -54,6 +59,7 @@ def prepare_speech(data_folder, prepared_folder, valid_share, skip_prep=False):
         )
     if skip_prep:
         _refuse_unprepared(prepared_folder)
+        _remember((prepared_folder / STAMP).read_text(), output_folder)
         return
     data_folder = pathlib.Path(data_folder)
     recordings = _recordings(data_folder)
@@ -62,6 +68,7 @@ def prepare_speech(data_folder, prepared_folder, valid_share, skip_prep=False):
         for path in recordings
     )
     stamp = f"{valid_share} {hashlib.sha256(names.encode()).hexdigest()}\n"
+    _remember(stamp, output_folder)
     with locked(prepared_folder):
         made = prepared_folder / STAMP
         if made.is_file() and made.read_text() == stamp:
@@ -72,31 +79,16 @@ def prepare_speech(data_folder, prepared_folder, valid_share, skip_prep=False):
             (unfinished / STAMP).write_text(stamp)
 
 
-def refuse_other_speech(prepared_folder, output_folder):
-    """Refuse to go on with a run that learned from other recordings.
-
-    Arguments
-    ---------
-    prepared_folder : str or pathlib.Path
-        What ``prepare_speech`` made.
-    output_folder : str or pathlib.Path
-        Of the run; remembers what it learns from.
-
-    Raises
-    ------
-    InputError
-        If the run began with other recordings or another ``valid_share``.
-    """
-    now = (pathlib.Path(prepared_folder) / STAMP).read_text()
+def _remember(stamp, output_folder):
     then = pathlib.Path(output_folder) / "speech"
-    if then.is_file() and then.read_text() != now:
+    if then.is_file() and then.read_text() != stamp:
         raise InputError(
-            f"{output_folder} learned from other recordings than "
-            f"{prepared_folder} holds now. Give this run a name of its own with "
-            "--system, or delete that folder."
+            f"{output_folder} learned from other recordings, or with another "
+            "valid_share. Give this run a name of its own with --system, or "
+            "delete that folder."
         )
     then.parent.mkdir(parents=True, exist_ok=True)
-    write_text(now, then)
+    write_text(stamp, then)
 
 
 def _refuse_unprepared(prepared_folder):

@@ -1,0 +1,39 @@
+"""What may change in a run that is given again."""
+
+import pytest
+
+from mlkd_brain.errors import InputError
+from mlkd_brain.protocol import HPARAMS, refuse_other_settings
+
+YAML = """\
+lr: 0.1
+batch_size: 4
+num_workers: 0
+loader:
+    batch_size: !ref <batch_size>
+    num_workers: !ref <num_workers>
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A yaml, and the folder of a run that was started with it."""
+    (tmp_path / "some.yaml").write_text(YAML)
+    resolved = YAML.replace("!ref <batch_size>", "4")
+    resolved = resolved.replace("!ref <num_workers>", "0")
+    (tmp_path / HPARAMS).write_text(resolved)
+    return tmp_path / "some.yaml", tmp_path
+
+
+@pytest.mark.parametrize("overrides", ["", "num_workers: 2", "lr: 0.1"])
+def test_what_changes_nothing_that_is_learned_may_change(run, overrides):
+    yaml, folder = run
+    refuse_other_settings(yaml, overrides, folder)
+
+
+@pytest.mark.parametrize("overrides", ["lr: 0.2", "batch_size: 8"])
+def test_other_settings_are_named(run, overrides):
+    yaml, folder = run
+    key, value = overrides.split(": ")
+    with pytest.raises(InputError, match=f"with {key} .*, not {value}"):
+        refuse_other_settings(yaml, overrides, folder)
