@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+import ctypes
 import re
 import subprocess
 import sys
@@ -159,6 +160,17 @@ def test_noises_differ_and_are_silent_nowhere(corpus):
 def test_a_second_run_gives_the_same_bytes(synthesis, corpus, tmp_path):
     again = synthesis.synthesise(tmp_path / "again", **SMALL)
     assert contents(again) == contents(corpus)
+
+
+def test_speech_does_not_depend_on_what_its_caller_drew(synthesis):
+    spoken = []
+    for seed in (7, 8):
+        ctypes.CDLL(None).srand(seed)
+        # a voice that breathes
+        spoken.append(
+            synthesis.in_fresh_process(synthesis.speak, 1986, 2, 0, "ang")
+        )
+    assert np.array_equal(*spoken)
 
 
 def test_sounds_depend_neither_on_size_nor_on_process(corpus, tmp_path):

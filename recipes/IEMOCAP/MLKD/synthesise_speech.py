@@ -12,6 +12,7 @@ Authors
  * The MLKD team 2026
 """
 
+import ctypes
 import os
 import traceback
 from typing import NamedTuple
@@ -29,6 +30,9 @@ ROOM_DB = -40.0  # RMS of the room re speech; no pause is digital silence
 PITCH_SEARCH = (60, 600)  # Hz, floor and ceiling of Praat's pitch tracker
 # Praat draws the pulses of voiceless stretches; it starts from the clock.
 SEED_PRAAT = "random_initializeWithSeedUnsafelyButPredictably (1986)"
+# eSpeak draws the breath of some voices with C's rand(), whose state a fork
+# inherits; this is the state that a process begins with.
+SEED_ESPEAK = 1
 
 
 class Speaker(NamedTuple):
@@ -157,6 +161,7 @@ def _send_and_exit(writer, function, arguments):
     status = 1
     try:
         run(SEED_PRAAT)
+        ctypes.CDLL(None).srand(SEED_ESPEAK)
         with os.fdopen(writer, "wb") as pipe:
             pipe.write(function(*arguments).tobytes())
         status = 0
