@@ -43,11 +43,12 @@ def tests_frame(predictions, noises):
     -------
     pandas.DataFrame
         Text; one row for each two systems, one column for each condition and
-        one for all of them.
+        one for all SNRs together, clean speech left aside.
     """
     heard = conditions(predictions, noises)
     columns = {column(key): own for key, own in heard.items()}
-    columns["all"] = pandas.concat(heard.values())
+    noisy = [own for key, own in heard.items() if key != CLEAN]
+    columns["all SNRs"] = pandas.concat(noisy)
     return pandas.DataFrame(
         {
             "UA, points": f"{first} − {second}"

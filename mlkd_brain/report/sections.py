@@ -53,7 +53,7 @@ def sections(study):
     parts = [
         *(noisy if noises else ()),
         (_table_3,),
-        (_tests, factory or noises),
+        (_tests, noises, factory),
         (_speakers, noises),
         (_confusion, noises),
         (_calibration, noises),
@@ -170,10 +170,12 @@ def _table_3(study):
     )
 
 
-def _tests(study, noises):
+def _tests(study, noises, factory):
     predictions = study.predictions
     if predictions["system"].nunique() < 2 or not noises:
         return None
+    asked = {"tests": (factory, ", ".join(factory))} if factory else {}
+    asked["tests_all_noises"] = noises, f"{len(noises)} noises pooled"
     return Section(
         "Systems against one another",
         "Difference in UA with its 95 % interval over speakers, and McNemar's "
@@ -184,12 +186,13 @@ def _tests(study, noises):
         "p is corrected for the number of tests: in doubt trust the interval, "
         "which knows the speakers but not the seeds. Every condition: "
         "`numbers/tests.csv`.",
-        tables=(
+        tables=tuple(
             Table(
-                "tests",
-                f"Paired tests, {', '.join(noises)} ({_said(study)})",
-                comparisons.tests_frame(predictions, noises),
-            ),
+                name,
+                f"Paired tests, {words} ({_said(study)})",
+                comparisons.tests_frame(predictions, heard),
+            )
+            for name, (heard, words) in asked.items()
         ),
     )
 

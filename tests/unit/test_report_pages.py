@@ -67,7 +67,8 @@ def test_a_report_has_its_files(report):
     assert {"report.md", "report.html", "runs.tar.xz"} < names
     assert {f"figures/{name}.png" for name in FIGURES} < names
     assert {"numbers/cells.csv", "numbers/tests.csv"} < names
-    for name in ("table1_factory1", "table2", "table3", "speakers", "tests"):
+    tables = ("table1_factory1", "table2", "table3", "speakers", "tests")
+    for name in (*tables, "tests_all_noises"):
         assert f"tables/{name}.tex" in names
 
 
@@ -195,6 +196,18 @@ def test_a_row_and_a_test_say_what_their_title_does_not(tmp_path):
     ]
     (*_, last) = comparisons.crossing_words(predictions, ["factory1"])
     assert last.endswith(" (seed 1)")
+
+
+def test_paired_tests_of_all_snrs_leave_clean_speech_aside(tmp_path):
+    FabricatedStudy(tmp_path, ["teacher", "student"], utterances=4)
+    predictions = read_study(tmp_path).predictions
+    before = comparisons.tests_frame(predictions, ["babble", "factory1"])
+    clean = predictions["noise"] == "clean"
+    student = predictions["system"] == "student"
+    predictions.loc[clean & student, "predicted"] = "ang"
+    after = comparisons.tests_frame(predictions, ["babble", "factory1"])
+    changed = [name for name in before if (before[name] != after[name]).any()]
+    assert changed == ["clean"] and "all SNRs" in before
 
 
 def test_all_folds_are_all_folds(study):
