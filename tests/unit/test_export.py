@@ -221,9 +221,9 @@ def test_everything_local_loads_without_network(runs, exports, no_network):  # n
     )
 
 
-def test_the_guard_against_the_network_works(no_network):  # noqa: F811
+def test_the_guard_against_the_network_works(no_network, tmp_path):  # noqa: F811
     with pytest.raises(AssertionError, match="network"):
-        EmotionRecognizer.from_hparams("http://127.0.0.1:9", savedir="nowhere")
+        EmotionRecognizer.from_hparams("http://127.0.0.1:9", savedir=tmp_path)
 
 
 def test_a_run_needs_its_encoder_no_more_once_it_kept_its_shape(
