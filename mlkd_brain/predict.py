@@ -5,8 +5,8 @@
     sox talk.mp3 -t wav - | python -m mlkd_brain.predict MODEL - --window 4 --hop 1
 
 MODEL is an exported folder (speechbrain, onnx, onnx-int8, onnx-weights8) or the
-folder of a run. A file that cannot be used is named on standard error, the others are
-classified, and the exit status is 1.
+folder of a run. A file that cannot be used is named on standard error, the
+others are classified, and the exit status is 1.
 
 Authors
  * The MLKD team 2026

@@ -49,10 +49,11 @@ def tests_frame(predictions, noises):
     columns = {column(key): own for key, own in heard.items()}
     noisy = [own for key, own in heard.items() if key != CLEAN]
     columns["all SNRs"] = pandas.concat(noisy)
+    titled = runs_of(predictions)
     return pandas.DataFrame(
         {
             "UA, points": f"{first} − {second}"
-            + _common_runs(first, second, predictions),
+            + rests_on(common_runs(first, second, predictions), titled),
             **{
                 name: _test(compare(of(first, own), of(second, own)))
                 for name, own in columns.items()
@@ -62,12 +63,9 @@ def tests_frame(predictions, noises):
     )
 
 
-def _common_runs(first, second, predictions):
-    """The runs that a pair has in common, where the title says more."""
-    both = _in_common(first, second, predictions)
-    if both.empty:
-        return ""
-    return rests_on(runs_of(both), runs_of(predictions))
+def common_runs(first, second, predictions):
+    """Seeds and folds that two systems both have, see ``runs_of``."""
+    return runs_of(of(first, predictions)) & runs_of(of(second, predictions))
 
 
 def _test(comparison):
@@ -120,29 +118,26 @@ def crossing_words(predictions, noises):
     systems = in_order(predictions["system"].unique())
     if "teacher" not in systems:
         return []
-    sentences = []
+    systems.remove("teacher")
+    titled, sentences = runs_of(predictions), []
     for system in systems:
-        both = _in_common(system, "teacher", predictions)
+        common = common_runs(system, "teacher", predictions)
         curve, teacher = (
-            _curve(of(s, both), noises) for s in (system, "teacher")
+            _curve(of(name, predictions), noises, common)
+            for name in (system, "teacher")
         )
-        if system != "teacher" and curve.keys() & teacher.keys():
-            runs = rests_on(runs_of(both), runs_of(predictions))
+        if curve.keys() & teacher.keys():
+            runs = rests_on(common, titled)
             sentences.append(_crossing(system, curve, teacher) + runs)
     return sentences
 
 
-def _in_common(first, second, predictions):
-    """Predictions of the seeds and folds that two systems both have."""
-    common = runs_of(of(first, predictions)) & runs_of(of(second, predictions))
-    runs = zip(predictions["seed"], predictions["fold"])
-    return predictions[[run in common for run in runs]]
-
-
-def _curve(predictions, noises):
-    """UA by SNR."""
-    heard = conditions(predictions, noises).items()
-    return {snr: accuracy(own) for snr, own in heard if snr != CLEAN}
+def _curve(predictions, noises, runs):
+    """UA by SNR in some runs."""
+    places = zip(predictions["seed"], predictions["fold"])
+    own = predictions[[place in runs for place in places]]
+    heard = conditions(own, noises).items()
+    return {snr: accuracy(part) for snr, part in heard if snr != CLEAN}
 
 
 def _crossing(system, curve, teacher):

@@ -38,6 +38,8 @@ def speakers_frame(predictions, noises):
         Text, ``noise / clean``; percent.
     """
     heard = predictions["noise"].isin([*noises, CLEAN])
+    systems = in_order(predictions["system"].unique())
+    columns = {system: with_runs(system, predictions) for system in systems}
     rows = []
     for key, label in (("spk_id", ""), ("gender", "gender "), ("style", "")):
         groups = (
@@ -52,10 +54,8 @@ def speakers_frame(predictions, noises):
                 "UA %": f"{label}{value}{_gender(key, own)}",
                 "utterances": str(own["ID"].nunique()),
                 **{
-                    with_runs(system, predictions): _noisy_and_clean(
-                        of(system, own)
-                    )
-                    for system in in_order(predictions["system"].unique())
+                    name: _noisy_and_clean(of(system, own))
+                    for system, name in columns.items()
                 },
             }
             for value, own in groups.items()

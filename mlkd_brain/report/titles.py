@@ -120,7 +120,7 @@ def rests_on(runs, titled):
     Returns
     -------
     str
-        Nothing if it is the same.
+        Nothing if it is the same, or no run is left.
 
     Example
     -------
@@ -132,6 +132,8 @@ def rests_on(runs, titled):
     >>> rests_on(titled, titled)
     ''
     """
+    if not runs:
+        return ""
     seeds, folds = ({run[place] for run in runs} for place in (0, 1))
     words = [
         f"{name if len(own) == 1 else name + 's'} {_list(sorted(own))}"
