@@ -18,10 +18,10 @@ import torch
 from tqdm import tqdm
 
 from mlkd_brain.audio import read_mono
-from mlkd_brain.errors import one_line
-from mlkd_brain.export import export
-from mlkd_brain.inference import EmotionRecognizer, load_recognizer
-from mlkd_brain.manifests import read_manifest
+from mlkd_brain.data.manifests import read_manifest
+from mlkd_brain.errors import cli_errors
+from mlkd_brain.export.formats import export
+from mlkd_brain.inference.recognizer import EmotionRecognizer, load_recognizer
 
 EXPORTS = ("speechbrain", "onnx", "onnx-int8", "onnx-weights8")
 
@@ -87,5 +87,5 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    with one_line():
+    with cli_errors():
         main()

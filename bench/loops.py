@@ -15,21 +15,21 @@ from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.epoch_loop import EpochCounter
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
-from mlkd_brain.brains import DistillationBrain
-from mlkd_brain.embedded import FOLDER
-from mlkd_brain.learning_rate import LearningRate
-from mlkd_brain.lobes import (
+from mlkd_brain.method.brains import DistillationBrain
+from mlkd_brain.method.embedded import FOLDER
+from mlkd_brain.method.lobes import (
     EmotionClassifier,
     SpeechEncoder,
     copy_teacher,
     freeze,
 )
-from mlkd_brain.losses import (
+from mlkd_brain.method.losses import (
     FeatureDistillation,
     LogitDistillation,
     MultiLevelObjective,
 )
-from mlkd_brain.teacher_cache import Guide
+from mlkd_brain.method.schedule import LearningRate
+from mlkd_brain.method.teacher_cache import Guide
 
 LAYERS = [2, 4, 6, 8, 10, 12]
 LARGEST_GRADIENT = 5.0  # norm; SpeechBrain's default

@@ -18,9 +18,9 @@ from speechbrain.augment.time_domain import AddNoise
 
 from bench.results import add, markdown, row
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
-from mlkd_brain.draws import DrawnNoise
-from mlkd_brain.noise import mix, speech_level
-from mlkd_brain.noise_bank import NoiseBank
+from mlkd_brain.noise.bank import NoiseBank
+from mlkd_brain.noise.mixing import mix, speech_level
+from mlkd_brain.noise.sampling import DrawnNoise
 
 SECONDS = 4.5  # the mean utterance of IEMOCAP
 REPEATS = 200

@@ -7,7 +7,7 @@ Authors
 import json
 import pathlib
 
-from mlkd_brain.complexity import machine
+from mlkd_brain.evaluation.complexity import machine
 from mlkd_brain.files import write_json
 from mlkd_brain.markdown import markdown_table, write_into
 

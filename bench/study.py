@@ -21,8 +21,8 @@ import time
 from ray.cluster_utils import Cluster
 
 from bench.results import add, markdown, row
-from mlkd_brain.embedded import save_random_encoder
-from mlkd_brain.study_ray import OBJECT_STORE, RAY
+from mlkd_brain.method.embedded import save_random_encoder
+from mlkd_brain.study.executor import OBJECT_STORE, RAY
 
 RECIPE = pathlib.Path(__file__).parents[1] / "recipes" / "IEMOCAP" / "MLKD"
 FOLDS = 4

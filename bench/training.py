@@ -27,8 +27,8 @@ from bench.contestant import THREADS, Contestant, peak_megabytes, say
 from bench.lengths import dataset_of, iemocap_like, padding_of, sample_of
 from bench.loops import OurLoop, PlainLoop, save_encoder
 from bench.results import add, markdown, row
-from mlkd_brain.batches import BatchesOfLikeLength
-from mlkd_brain.teacher_cache import TeacherCache
+from mlkd_brain.data.samplers import BatchesOfLikeLength
+from mlkd_brain.method.teacher_cache import TeacherCache
 
 SPREAD = 0.2  # of the lengths in a batch, as in the yaml
 EPOCHS, FEW = 200, 10  # over which the cache's cost is spread
@@ -89,7 +89,7 @@ def batches_of(name, durations, count):
 def worker(name, folder, count):
     """A loop that takes a step for each line on standard input."""
     torch.set_num_threads(THREADS)
-    # as the recipes' scripts do, see mlkd_brain.experiment
+    # as the recipes' scripts do, see mlkd_brain.run.experiment
     os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = "8"
     device = "cuda" if torch.cuda.is_available() else "cpu"
     durations = iemocap_like()

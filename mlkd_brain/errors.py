@@ -16,7 +16,7 @@ class InputError(ValueError):
 
 
 @contextlib.contextmanager
-def one_line():
+def cli_errors():
     """Print an ``InputError`` as one line on standard error, then exit with 2.
 
     Every other exception keeps its traceback: it is a bug, not bad input.
@@ -28,7 +28,7 @@ def one_line():
 
     Example
     -------
-    >>> with one_line():
+    >>> with cli_errors():
     ...     raise InputError("fold is 11; folds go from 1 to 10.")
     Traceback (most recent call last):
         ...

@@ -1,9 +1,5 @@
 """Tables, figures and checks of a study, from what its runs left behind.
 
-    python -m mlkd_brain.report results --out report
-    python -m mlkd_brain.report results --check
-    python -m mlkd_brain.report results --into README.md --marker demo
-
 Authors
  * The MLKD team 2026
 """

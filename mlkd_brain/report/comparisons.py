@@ -9,7 +9,7 @@ import math
 
 import pandas
 
-from mlkd_brain.evaluation import CLEAN
+from mlkd_brain.names import CLEAN
 from mlkd_brain.report import paper
 from mlkd_brain.report.cells import NOTHING, number, p_value, signed
 from mlkd_brain.report.statistics import (
@@ -162,7 +162,7 @@ def costs_frame(costs):
     Arguments
     ---------
     costs : pandas.DataFrame
-        One row a run: ``system`` and what ``mlkd_brain.complexity`` counts.
+        One row a run: ``system`` and what ``mlkd_brain.evaluation.complexity`` counts.
 
     Returns
     -------

@@ -7,7 +7,7 @@ Authors
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from mlkd_brain.evaluation import CLEAN
+from mlkd_brain.names import CLEAN
 from mlkd_brain.report.statistics import accuracy, crossings, interval
 from mlkd_brain.report.style import (
     GREY,

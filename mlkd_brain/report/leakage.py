@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import pandas
 
-from mlkd_brain.evaluation import CLEAN, PREDICTIONS
-from mlkd_brain.protocol import PROTOCOL, read_protocol
+from mlkd_brain.names import CLEAN, PREDICTIONS, PROTOCOL
 from mlkd_brain.report.results import (
     MANIFEST,
     Run,
@@ -20,6 +19,7 @@ from mlkd_brain.report.results import (
     read_table,
 )
 from mlkd_brain.report.tables import column
+from mlkd_brain.run.protocol import read_protocol
 
 SPEAKERS, NOISE, COMPLETENESS = "speakers", "noise", "predictions"
 PLACE = ["ID", "noise", "snr_db"]

@@ -77,7 +77,7 @@ def _markdown(page, card, evaluation):
     heard = "" if evaluation == "." else f" --evaluation {evaluation}"
     parts.append(
         "Every cell with its interval and spread: `numbers/cells.csv`. This "
-        f"report again: `python -m mlkd_brain.report {ARCHIVE} --out "
+        f"report again: `mlkd report {ARCHIVE} --out "
         f"report{heard}`."
     )
     return "\n\n".join(part for part in parts if part) + "\n"

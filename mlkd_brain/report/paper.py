@@ -10,7 +10,7 @@ Authors
  * The MLKD team 2026
 """
 
-from mlkd_brain.evaluation import CLEAN
+from mlkd_brain.names import CLEAN
 
 CORPUS = "IEMOCAP"
 FOLDS = 10

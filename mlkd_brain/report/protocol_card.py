@@ -7,8 +7,8 @@ Authors
 import statistics
 
 from mlkd_brain.audio import SAMPLE_RATE
-from mlkd_brain.evaluation import CLEAN
 from mlkd_brain.markdown import markdown_table
+from mlkd_brain.names import CLEAN
 from mlkd_brain.report.leakage import COMPLETENESS, NOISE, SPEAKERS
 from mlkd_brain.report.paper import corpora
 from mlkd_brain.report.statistics import RESAMPLES

@@ -16,13 +16,11 @@ from typing import NamedTuple
 
 import pandas
 
-from mlkd_brain.complexity import COMPLEXITY
 from mlkd_brain.errors import InputError
-from mlkd_brain.evaluation import PREDICTIONS
-from mlkd_brain.protocol import PROTOCOL, read_protocol
+from mlkd_brain.names import COMPLEXITY, PREDICTIONS, PROTOCOL, TRAIN_LOG
+from mlkd_brain.run.protocol import read_protocol
 
 ARCHIVE = "runs.tar.xz"
-LOG = "train_log.txt"
 MANIFEST = "test.csv"
 COLUMNS = "system seed fold ID spk_id noise snr_db emo predicted".split()
 #: Digits of a probability after the point: what the archive keeps.
@@ -236,7 +234,7 @@ def _read_run(run):
 def _read_log(run):
     """One row an epoch, part and term; of a repeated epoch the last counts."""
     values = {}
-    path = run.folder / LOG
+    path = run.folder / TRAIN_LOG
     for line in path.read_text().splitlines() if path.is_file() else ():
         epoch = re.match(r"epoch: (\d+)", line)
         for part, term, value in ENTRY.findall(line) if epoch else ():
@@ -279,7 +277,7 @@ def _kept(run):
     """Path of each file that is packed to its bytes."""
     files = (
         run.folder / MANIFEST,
-        run.folder / LOG,
+        run.folder / TRAIN_LOG,
         run.evaluated / COMPLEXITY,
     )
     kept = {path: path.read_bytes() for path in files if path.is_file()}

@@ -6,7 +6,7 @@ Authors
 
 import pandas
 
-from mlkd_brain.evaluation import CLEAN
+from mlkd_brain.names import CLEAN
 from mlkd_brain.report.cells import pooled
 from mlkd_brain.report.statistics import accuracy
 from mlkd_brain.report.style import (

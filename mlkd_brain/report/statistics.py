@@ -14,7 +14,7 @@ import numpy as np
 import pandas
 from scipy.stats import binomtest
 
-from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
+from mlkd_brain.method.metrics import unweighted_accuracy, weighted_accuracy
 
 RESAMPLES = 2000
 ACCURACIES = {"UA": unweighted_accuracy, "WA": weighted_accuracy}

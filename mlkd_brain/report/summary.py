@@ -6,9 +6,8 @@ Authors
 
 import pathlib
 
-from mlkd_brain.evaluation import CLEAN, PREDICTIONS
 from mlkd_brain.markdown import markdown_table
-from mlkd_brain.protocol import read_protocol
+from mlkd_brain.names import CLEAN, PREDICTIONS
 from mlkd_brain.report.cells import pooled_with_spread
 from mlkd_brain.report.results import (
     evaluated_runs,
@@ -24,6 +23,7 @@ from mlkd_brain.report.titles import (
     unseen_noises,
     unseen_words,
 )
+from mlkd_brain.run.protocol import read_protocol
 
 EPOCH = ["- the epoch was chosen by UA on the validation speaker"]
 POOLED = (

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pandas
 
-from mlkd_brain.evaluation import CLEAN
 from mlkd_brain.markdown import markdown_table
+from mlkd_brain.names import CLEAN
 from mlkd_brain.report import paper
 from mlkd_brain.report.cells import NOTHING, number, signed
 from mlkd_brain.report.statistics import (

@@ -4,7 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
-from mlkd_brain.evaluation import CLEAN
+from mlkd_brain.names import CLEAN
 
 #: Known systems, in the order of a table; others follow.
 SYSTEMS = (

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 from conftest import REPOSITORY
+from mlkd_brain.data.folds import write_fold
+from mlkd_brain.data.manifests import read_manifest, read_speakers
 from mlkd_brain.errors import InputError
-from mlkd_brain.folds import write_fold
-from mlkd_brain.manifests import read_manifest, read_speakers
 
 FOLDER = REPOSITORY / "recipes" / "EmoDB" / "MLKD"
 SPEAKERS = {

@@ -14,8 +14,8 @@ from transformers import AutoModel
 
 from conftest import REPOSITORY
 from mlkd_brain.errors import InputError
-from mlkd_brain.experiment import load_hparams
-from mlkd_brain.lobes import SpeechEncoder
+from mlkd_brain.method.lobes import SpeechEncoder
+from mlkd_brain.run.experiment import load_hparams
 
 PRETRAIN = REPOSITORY / "recipes" / "Speech" / "pretrain"
 RECORDINGS = 10

@@ -12,8 +12,8 @@ from workplace import make_workplace
 
 from conftest import RECIPE, save_encoder
 from mlkd_brain.report import report
-from mlkd_brain.study_ray import RAY
-from mlkd_brain.study_task import read_stamp
+from mlkd_brain.study.executor import RAY
+from mlkd_brain.study.task import read_stamp
 
 pytest.importorskip("ray")
 from ray.cluster_utils import Cluster  # noqa: E402

@@ -15,12 +15,12 @@ from workplace import NOISES, TEST_UTTERANCES, make_workplace
 
 from conftest import CORPORA, save_encoder
 from mlkd_brain.audio import read_mono
-from mlkd_brain.evaluation import noise_grid
-from mlkd_brain.export import export
-from mlkd_brain.inference import load_recognizer
+from mlkd_brain.evaluation.noise_grid import noise_grid
+from mlkd_brain.export.formats import export
+from mlkd_brain.inference.loading import TrainedRun
+from mlkd_brain.inference.recognizer import load_recognizer
 from mlkd_brain.report import report
 from mlkd_brain.report.leakage import find_problems
-from mlkd_brain.trained import TrainedRun
 
 pytest.importorskip("parselmouth", reason="the embedded corpus needs Praat")
 

@@ -12,7 +12,7 @@ import pytest
 from workplace import make_workplace
 
 from conftest import RECIPE
-from mlkd_brain.manifests import read_manifest
+from mlkd_brain.data.manifests import read_manifest
 
 pytest.importorskip("ray")
 

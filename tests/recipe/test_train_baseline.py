@@ -14,7 +14,7 @@ from workplace import NOISES, TEST_UTTERANCES, make_workplace
 from conftest import RECIPE
 from mlkd_brain.report import report
 from mlkd_brain.report.leakage import find_problems
-from mlkd_brain.study_task import read_stamp
+from mlkd_brain.study.task import read_stamp
 
 pytest.importorskip("parselmouth", reason="the embedded corpus needs Praat")
 pytest.importorskip("ray")
@@ -124,7 +124,7 @@ def test_a_trained_run_is_not_trained_again(trained):
 
 def test_a_run_without_an_encoder_is_not_exported(trained, tmp_path):
     from mlkd_brain.errors import InputError
-    from mlkd_brain.export import export
+    from mlkd_brain.export.formats import export
 
     with pytest.raises(InputError, match="system vad_nmf has no encoder"):
         export(trained.of("vad_nmf"), "hf", tmp_path / "export")

@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 
 from conftest import RECIPE
-from mlkd_brain.errors import one_line
+from mlkd_brain.errors import cli_errors
 
 NOISES = [f"synthetic_{n}" for n in ("babble", "factory1", "volvo")]
 TEST_UTTERANCES = 8
@@ -66,7 +66,7 @@ class Workplace:
         speaking = contextlib.redirect_stderr(said)
         stopping = pytest.raises(SystemExit)
         with here, mock.patch.dict(os.environ, there), speaking:
-            with stopping as stopped, one_line():
+            with stopping as stopped, cli_errors():
                 main(self.words(yaml, options))
         assert stopped.value.code == 2
         return said.getvalue()[said.getvalue().index("error: ") :]

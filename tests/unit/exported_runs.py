@@ -7,9 +7,9 @@ import pytest
 import torch
 from speechbrain.utils.checkpoints import Checkpointer
 
-from mlkd_brain.experiment import make_label_encoder
-from mlkd_brain.export import export
-from mlkd_brain.lobes import EmotionClassifier, SpeechEncoder, freeze
+from mlkd_brain.export.formats import export
+from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder, freeze
+from mlkd_brain.run.experiment import make_label_encoder
 
 EMOTIONS = ["ang", "hap", "neu", "sad"]
 RATE = 16000
@@ -23,15 +23,15 @@ data_folder: !apply:os.getenv [EMODB_ROOT, data/EmoDB]
 system: student
 fold: 3
 emotions: [ang, hap, neu, sad]
-encoder: &id001 !new:mlkd_brain.lobes.SpeechEncoder
+encoder: &id001 !new:mlkd_brain.method.lobes.SpeechEncoder
   source: {source}
   save_path: pretrained_models
   kept_layers: [2, 4]
-model: &id002 !new:mlkd_brain.lobes.EmotionClassifier
+model: &id002 !new:mlkd_brain.method.lobes.EmotionClassifier
   encoder: *id001
   n_classes: 4
-teacher: !new:mlkd_brain.lobes.EmotionClassifier
-  encoder: !new:mlkd_brain.lobes.SpeechEncoder
+teacher: !new:mlkd_brain.method.lobes.EmotionClassifier
+  encoder: !new:mlkd_brain.method.lobes.SpeechEncoder
     source: /there/is/no/teacher
   n_classes: 4
 modules:

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from mlkd_brain import acoustic_features
-from mlkd_brain.acoustic_features import AcousticFeatures, BlockwiseDescriptors
-from mlkd_brain.descriptors import FrameDescriptors
+from mlkd_brain.baseline import acoustic_features
+from mlkd_brain.baseline.acoustic_features import (
+    AcousticFeatures,
+    BlockwiseDescriptors,
+)
+from mlkd_brain.data.descriptors import FrameDescriptors
 from mlkd_brain.errors import InputError
 from mlkd_brain.optional import is_installed
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from portable_signals import speechlike
 
-from mlkd_brain.active_level import _active_samples, active_speech_level
+from mlkd_brain.noise.active_level import _active_samples, active_speech_level
 
 few = settings(max_examples=15, deadline=None)
 SPEECH = np.append(speechlike(), np.zeros(8000))  # ends in half a second pause

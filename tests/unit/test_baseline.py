@@ -8,18 +8,18 @@ import pytest
 import soundfile
 import torch
 
-from mlkd_brain.acoustic_features import AcousticFeatures
-from mlkd_brain.baseline import Baseline, training_ranges
-from mlkd_brain.checkpoints import WholeCheckpointer
-from mlkd_brain.complexity import complexity
-from mlkd_brain.draws import DrawnNoise
-from mlkd_brain.evaluation import NoiseGrid
-from mlkd_brain.feature_cache import FeatureCache
-from mlkd_brain.front_end import FrontEnd
-from mlkd_brain.noise import speech_level
-from mlkd_brain.noise_bank import NoiseBank
-from mlkd_brain.svm import SupportVectorMachine
-from mlkd_brain.teachers import recover_best, training_command
+from mlkd_brain.baseline.acoustic_features import AcousticFeatures
+from mlkd_brain.baseline.feature_cache import FeatureCache
+from mlkd_brain.baseline.front_end import FrontEnd
+from mlkd_brain.baseline.svm import SupportVectorMachine
+from mlkd_brain.baseline.system import Baseline, training_ranges
+from mlkd_brain.evaluation.complexity import complexity
+from mlkd_brain.evaluation.noise_grid import NoiseGrid
+from mlkd_brain.method.teachers import recover_best, training_command
+from mlkd_brain.noise.bank import NoiseBank
+from mlkd_brain.noise.mixing import speech_level
+from mlkd_brain.noise.sampling import DrawnNoise
+from mlkd_brain.run.checkpoints import WholeCheckpointer
 
 EMOTIONS = ["ang", "hap", "neu", "sad"]
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.lengths import iemocap_like
-from mlkd_brain.batches import BatchesOfLikeLength
+from mlkd_brain.data.samplers import BatchesOfLikeLength
 from mlkd_brain.errors import InputError
 
 SPREADS = st.one_of(st.none(), st.floats(0, 1))

@@ -11,15 +11,19 @@ from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.epoch_loop import EpochCounter
 from torch.utils.data import DataLoader
 
-from mlkd_brain.brains import DistillationBrain, EmotionBrain
-from mlkd_brain.epoch_clock import time_left
-from mlkd_brain.learning_rate import LearningRate
-from mlkd_brain.lobes import EmotionClassifier, SpeechEncoder, copy_teacher
-from mlkd_brain.losses import (
+from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
+from mlkd_brain.method.lobes import (
+    EmotionClassifier,
+    SpeechEncoder,
+    copy_teacher,
+)
+from mlkd_brain.method.losses import (
     FeatureDistillation,
     LogitDistillation,
     MultiLevelObjective,
 )
+from mlkd_brain.method.schedule import LearningRate
+from mlkd_brain.run.epoch_clock import time_left
 
 LAYERS = [2, 4]
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mlkd_brain.checkpoints import WholeCheckpointer
+from mlkd_brain.run.checkpoints import WholeCheckpointer
 
 
 class Killed(torch.nn.Linear):

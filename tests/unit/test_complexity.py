@@ -2,8 +2,8 @@
 
 import pytest
 
-from mlkd_brain.complexity import complexity
-from mlkd_brain.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.evaluation.complexity import complexity
+from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
 
 WIDTH, INNER, CHANNELS, CLASSES = 32, 64, 16, 4  # of the tiny encoder
 CONVOLUTIONS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))

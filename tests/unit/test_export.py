@@ -27,13 +27,14 @@ from transformers import (
 )
 
 from conftest import FAMILY
-from mlkd_brain.embedded import EMBEDDED, FOLDER, LICENCE
 from mlkd_brain.errors import InputError
-from mlkd_brain.export import FORMATS, export, main
-from mlkd_brain.inference import EmotionRecognizer, load_recognizer
-from mlkd_brain.lobes import EmotionClassifier, SpeechEncoder
-from mlkd_brain.onnx_graph import write_float_graph
-from mlkd_brain.trained import TrainedRun, keep_encoder_settings
+from mlkd_brain.export.command import main
+from mlkd_brain.export.formats import FORMATS, export
+from mlkd_brain.export.onnx_graph import write_float_graph
+from mlkd_brain.inference.loading import TrainedRun, keep_encoder_settings
+from mlkd_brain.inference.recognizer import EmotionRecognizer, load_recognizer
+from mlkd_brain.method.embedded import EMBEDDED, FOLDER, LICENCE
+from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
 
 KINDS = sorted(FAMILY)
 ONNX = [to for to in FORMATS if to.startswith("onnx")]

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from mlkd_brain.enhancement import NmfEnhancement
+from mlkd_brain.baseline.enhancement import NmfEnhancement
+from mlkd_brain.baseline.feature_cache import FeatureCache, settings_of
+from mlkd_brain.baseline.front_end import FrontEnd
+from mlkd_brain.baseline.vad import VoiceActivity
 from mlkd_brain.errors import InputError
-from mlkd_brain.feature_cache import FeatureCache, settings_of
-from mlkd_brain.front_end import FrontEnd
-from mlkd_brain.vad import VoiceActivity
 
 
 class Scaled(torch.nn.Module):
@@ -65,7 +65,10 @@ def test_other_samples_or_another_noise_are_computed_anew(cache, wav, told):
 def test_other_code_is_computed_anew(cache, monkeypatch):
     module = Scaled()
     remembered(cache, module)
-    monkeypatch.setattr("mlkd_brain.feature_cache.code_of", lambda *_: "other")
+    monkeypatch.setattr(
+        "mlkd_brain.baseline.feature_cache.fingerprint_code",
+        lambda *_: "other",
+    )
     remembered(cache, module)
     assert module._asked == 2
 
@@ -119,16 +122,6 @@ def test_every_setting_of_the_front_end_has_a_folder_of_its_own(cache, change):
     assert cache.of(one).folder != cache.of(other).folder
     bare = FrontEnd(enhancement=one.enhancement)
     assert cache.of(one).folder != cache.of(bare).folder
-
-
-def test_the_code_of_whatever_is_held_counts(cache, monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        "mlkd_brain.feature_cache.code_of", lambda *names: asked.append(names)
-    )
-    cache.of(real())
-    files = {name.removeprefix("mlkd_brain.") for name in asked[0]}
-    assert files == {"front_end", "enhancement", "vad"}
 
 
 def test_settings_are_told_through_whatever_holds_them():

@@ -4,9 +4,9 @@ import numpy as np
 import pandas
 import pytest
 
+from mlkd_brain.data.folds import fold_speakers, write_fold
+from mlkd_brain.data.manifests import COLUMNS, read_manifest
 from mlkd_brain.errors import InputError
-from mlkd_brain.folds import fold_speakers, write_fold
-from mlkd_brain.manifests import COLUMNS, read_manifest
 
 IEMOCAP = [
     f"Ses0{session}{letter}" for session in range(1, 6) for letter in "FM"

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from mlkd_brain.baseline.front_end import ORDERS, FrontEnd
 from mlkd_brain.errors import InputError
-from mlkd_brain.front_end import ORDERS, FrontEnd
 
 
 class Halving(torch.nn.Module):

@@ -19,9 +19,9 @@ from exported_runs import (
 )
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.inference import EmotionRecognizer, load_recognizer
-from mlkd_brain.onnx_recognizer import OnnxRecognizer
-from mlkd_brain.recognition import window_spans
+from mlkd_brain.inference.onnx_recognizer import OnnxRecognizer
+from mlkd_brain.inference.recognition import window_spans
+from mlkd_brain.inference.recognizer import EmotionRecognizer, load_recognizer
 
 BACKENDS = ["speechbrain", "onnx", "onnx-int8", "onnx-weights8"]
 

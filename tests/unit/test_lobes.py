@@ -9,7 +9,7 @@ from transformers import AutoModel, Wav2Vec2Config, Wav2Vec2FeatureExtractor
 
 from conftest import FAMILY
 from mlkd_brain.errors import InputError
-from mlkd_brain.lobes import (
+from mlkd_brain.method.lobes import (
     EmotionClassifier,
     SpeechEncoder,
     copy_teacher,

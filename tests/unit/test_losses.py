@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlkd_brain.losses import (
+from mlkd_brain.method.losses import (
     FeatureDistillation,
     LogitDistillation,
     MultiLevelObjective,

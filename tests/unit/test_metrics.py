@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
+from mlkd_brain.method.metrics import unweighted_accuracy, weighted_accuracy
 
 labels = st.lists(st.sampled_from("anhs"), min_size=1, max_size=40)
 

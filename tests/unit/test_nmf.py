@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlkd_brain.nmf import (
+from mlkd_brain.baseline.nmf import (
     activate,
     divergence,
     draw_frames,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from portable_signals import golden, speechlike
 from scipy.signal import lfilter, remez
 
-from mlkd_brain.noise import (
+from mlkd_brain.noise.mixing import (
     SAMPLE_RATE,
     WEIGHTINGS,
     add_scaled,

@@ -13,16 +13,16 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.epoch_loop import EpochCounter
 from torch.utils.data import DataLoader
 
-from mlkd_brain.draws import Draw, DrawnNoise, evaluation_draw, uniform
 from mlkd_brain.errors import InputError
-from mlkd_brain.noise import (
+from mlkd_brain.noise.bank import NoiseBank
+from mlkd_brain.noise.mixing import (
     WEIGHTINGS,
     measurement_filter,
     noise_gain,
     noise_level,
     speech_level,
 )
-from mlkd_brain.noise_bank import NoiseBank
+from mlkd_brain.noise.sampling import Draw, DrawnNoise, evaluation_draw, uniform
 
 SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}
 RATES = {"babble": 22050, "hum": 16000, "volvo": 19980}
@@ -358,7 +358,7 @@ def test_the_only_noise_cannot_be_held_out(noise_folder, tmp_path):
 
 
 def test_the_dataset_of_a_fold_hears_its_drawn_noise(bank, speech, tmp_path):
-    from mlkd_brain.pipelines import clean_speech, noisy_speech
+    from mlkd_brain.data.pipelines import clean_speech, noisy_speech
 
     soundfile.write(tmp_path / "u1.wav", speech, 16000, "FLOAT")
     noise = drawn(bank)

@@ -14,7 +14,8 @@ import pytest
 import soundfile
 from portable_signals import low, speechlike
 
-from mlkd_brain.noise_picture import cut_segment, draw_mix, main
+from mlkd_brain.__main__ import main as mlkd
+from mlkd_brain.noise.picture import cut_segment, draw_mix, main
 
 ROOT = pathlib.Path(__file__).parents[2]
 CORPORA = pathlib.Path(
@@ -71,13 +72,13 @@ def test_a_start_outside_the_noise_is_named(
 ):
     out = str(tmp_path / "picture.png")
     with pytest.raises(SystemExit, match="2"):
-        main([*recordings, f"--start={start}", "--out", out])
+        mlkd(["noise", *recordings, f"--start={start}", "--out", out])
     assert "it goes from 0 to 1.000 s" in capsys.readouterr().err
 
 
 def test_a_snr_that_is_not_finite_is_named(recordings, capsys):
     with pytest.raises(SystemExit, match="2"):
-        main([*recordings, "--snr", "nan", "--out", "picture.png"])
+        mlkd(["noise", *recordings, "--snr", "nan", "--out", "picture.png"])
     assert "nan is not a finite number of dB" in capsys.readouterr().err
 
 
@@ -90,7 +91,7 @@ def test_a_missing_or_broken_file_is_one_line(
         broken.write_bytes(content)
     out = str(tmp_path / "picture.png")
     with pytest.raises(SystemExit, match="2"):
-        main([str(broken), *recordings[1:], "--out", out])
+        mlkd(["noise", str(broken), *recordings[1:], "--out", out])
     (line,) = capsys.readouterr().err.splitlines()
     assert str(broken) in line
     assert not pathlib.Path(out).exists()
@@ -101,7 +102,7 @@ def test_a_picture_that_cannot_be_written_is_one_line(
     recordings, tmp_path, capsys, out
 ):
     with pytest.raises(SystemExit, match="2"):
-        main([*recordings, "--out", str(tmp_path / out)])
+        mlkd(["noise", *recordings, "--out", str(tmp_path / out)])
     (line,) = capsys.readouterr().err.splitlines()
     assert "cannot be written" in line
 
@@ -112,7 +113,7 @@ def test_the_documented_command_works_on_real_recordings(tmp_path):
     if not (speech.is_file() and noise.is_file()):
         pytest.skip(f"no EmoDB and noise in {CORPORA}; set MLKD_CORPORA")
     out = tmp_path / "picture.png"
-    command = [sys.executable, "-m", "mlkd_brain.noise", speech, noise]
+    command = [sys.executable, "-m", "mlkd_brain", "noise", speech, noise]
     command += ["--snr", "5", "--out", out]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=120

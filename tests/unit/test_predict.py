@@ -19,8 +19,8 @@ from exported_runs import (
 )
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.inference import load_recognizer
-from mlkd_brain.predict import main, recordings
+from mlkd_brain.inference.predict import main, recordings
+from mlkd_brain.inference.recognizer import load_recognizer
 
 
 @pytest.fixture
@@ -120,7 +120,15 @@ def wav_bytes(wav, announced=None):
 
 @pytest.mark.parametrize("announced", [None, b"\xff\xff\xff\xff"])
 def test_a_pipe_is_read(model, folder, announced):
-    command = [sys.executable, "-m", "mlkd_brain.predict", model, "-", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "mlkd_brain",
+        "predict",
+        model,
+        "-",
+        "--json",
+    ]
     done = subprocess.run(
         command,
         input=wav_bytes(speech_like(0.5), announced),
@@ -136,7 +144,14 @@ def test_a_pipe_is_read(model, folder, announced):
 
 
 def test_errors_of_the_command_are_one_line(tmp_path):
-    command = [sys.executable, "-m", "mlkd_brain.predict", tmp_path, "-"]
+    command = [
+        sys.executable,
+        "-m",
+        "mlkd_brain",
+        "predict",
+        tmp_path,
+        "-",
+    ]
     done = subprocess.run(command, input=b"", capture_output=True, text=False)
     assert done.returncode == 2
     (line,) = done.stderr.decode().strip().splitlines()

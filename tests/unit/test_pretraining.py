@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from speechbrain.utils.epoch_loop import EpochCounter
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from mlkd_brain.descriptors import FrameDescriptors, functionals
-from mlkd_brain.distortions import (
+from mlkd_brain.data.descriptors import FrameDescriptors, functionals
+from mlkd_brain.errors import InputError
+from mlkd_brain.method.embedded import EMBEDDED, FOLDER, WEIGHTS
+from mlkd_brain.method.lobes import SpeechEncoder
+from mlkd_brain.pretraining.brain import FrameMasking, MaskedSpans, drop_blocks
+from mlkd_brain.pretraining.distortions import (
     DistortedSpeech,
     coloured_noise,
     equalise,
     generator,
 )
-from mlkd_brain.embedded import EMBEDDED, FOLDER, WEIGHTS
-from mlkd_brain.errors import InputError
-from mlkd_brain.lobes import SpeechEncoder
-from mlkd_brain.pretraining import FrameMasking, MaskedSpans, drop_blocks
-from mlkd_brain.workers import (
+from mlkd_brain.pretraining.workers import (
     ClusterPrediction,
     FrameRegression,
     Standardiser,

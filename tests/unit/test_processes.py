@@ -8,8 +8,8 @@ import torch
 from test_brains import make_brain
 from test_training_cost import classifier, fold
 
-from mlkd_brain.brains import EmotionBrain
-from mlkd_brain.metrics import unweighted_accuracy
+from mlkd_brain.method.brains import EmotionBrain
+from mlkd_brain.method.metrics import unweighted_accuracy
 
 UTTERANCES, EPOCHS = 11, 2
 

@@ -3,7 +3,8 @@
 import pytest
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.protocol import HPARAMS, refuse_other_settings
+from mlkd_brain.names import HPARAMS
+from mlkd_brain.run.protocol import refuse_other_settings
 
 YAML = """\
 lr: 0.1

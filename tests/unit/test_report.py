@@ -9,16 +9,16 @@ import pytest
 import soundfile
 import torch
 
-from mlkd_brain import evaluation
 from mlkd_brain.audio import read_mono
 from mlkd_brain.errors import InputError
-from mlkd_brain.evaluation import NoiseGrid, noise_grid
-from mlkd_brain.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.evaluation import noise_grid as evaluation
+from mlkd_brain.evaluation.noise_grid import NoiseGrid, noise_grid
 from mlkd_brain.markdown import write_into
-from mlkd_brain.noise import speech_level
-from mlkd_brain.noise_bank import NoiseBank
+from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.noise.bank import NoiseBank
+from mlkd_brain.noise.mixing import speech_level
 from mlkd_brain.report import read_predictions, report
-from mlkd_brain.report.__main__ import main
+from mlkd_brain.report.command import main
 
 EMOTIONS = ["ang", "hap", "neu", "sad"]
 CARD = {

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.report import comparisons, summary
-from mlkd_brain.report.__main__ import main
+from mlkd_brain.report.command import main
 from mlkd_brain.report.paper import beside
 from mlkd_brain.report.results import pack, read_study, unpacked
 from mlkd_brain.report.speakers import speakers_frame

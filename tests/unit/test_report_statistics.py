@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlkd_brain.metrics import unweighted_accuracy, weighted_accuracy
+from mlkd_brain.method.metrics import unweighted_accuracy, weighted_accuracy
 from mlkd_brain.report.calibration import calibration_error, reliability
 from mlkd_brain.report.statistics import (
     compare,

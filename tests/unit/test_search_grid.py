@@ -4,8 +4,8 @@ import pytest
 
 from conftest import RECIPE, REPOSITORY
 from mlkd_brain.errors import InputError
-from mlkd_brain.search import refuse_bad_grid
-from mlkd_brain.study_options import read_study
+from mlkd_brain.study.options import read_study
+from mlkd_brain.study.search import refuse_bad_grid
 
 GRID = {"temperature": [1, 7], "alpha": [0.9]}
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,17 +13,18 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mlkd_brain.fingerprint as fingerprint_module
 from conftest import RECIPE, REPOSITORY
-from mlkd_brain.code_digest import code_digest
 from mlkd_brain.errors import InputError
+from mlkd_brain.fingerprint import fingerprint_code, fingerprint_folder
 from mlkd_brain.report.titles import SYSTEMS as SYSTEMS_IN_ORDER
-from mlkd_brain.study import Study, as_word, choice_path
-from mlkd_brain.study_content import (
+from mlkd_brain.study.content import (
     BY_HAND,
-    folder_digest,
+    code_of,
     settings,
 )
-from mlkd_brain.study_options import read_study
+from mlkd_brain.study.definition import Study, as_word, choice_path
+from mlkd_brain.study.options import read_study
 
 STUDY = str(RECIPE / "hparams" / "study.yaml")
 SYSTEMS = ["teacher", "student_unsupervised", "student", "student_from_teacher"]
@@ -154,8 +156,7 @@ def test_a_searched_system_takes_what_its_fold_chose(tmp_path):
 
 
 SCRIPT = '''"""Docstring."""
-import near
-from mlkd_brain import losses
+from mlkd_brain.method import losses
 
 def train():
     """Docstring."""
@@ -170,28 +171,49 @@ YAML = "lr: 0.1\nopt: !name:torch.optim.AdamW\n    lr: !ref <lr>\n"
         ("train.py", "# comment", "# another", False),
         ("train.py", '    """Docstring."""\n', "", False),
         ("train.py", "return 1", "return 2", True),
-        ("near.py", "A = 1", "A = 2", True),
-        ("far.py", "B = 1", "B = 2", True),
-        ("strange.py", "C = 1", "C = 2", False),
         ("x.yaml", "lr: 0.1", "lr: 0.2 # hyper-parameter", False),
         ("x.yaml", "AdamW", "SGD", True),
     ],
 )
 def test_code_is_what_is_executed(tmp_path, file, before, after, is_other):
-    texts = {
-        "train.py": SCRIPT,
-        "near.py": "import far\nA = 1\n",
-        "far.py": "B = 1\n",
-        "strange.py": "C = 1\n",
-        "x.yaml": YAML,
-    }
+    texts = {"train.py": SCRIPT, "x.yaml": YAML}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-    first = code_digest(tmp_path / "train.py", tmp_path / "x.yaml")
+    first = code_of(tmp_path / "train.py", tmp_path / "x.yaml")
     assert before in texts[file]
+    fingerprint_code.cache_clear()  # files do not change within a process
     (tmp_path / file).write_text(texts[file].replace(before, after))
-    second = code_digest(tmp_path / "train.py", tmp_path / "x.yaml")
+    second = code_of(tmp_path / "train.py", tmp_path / "x.yaml")
     assert (first != second) == is_other
+
+
+@pytest.mark.parametrize(
+    ("file", "counts"),
+    [
+        ("audio.py", True),
+        ("method/losses.py", True),
+        ("evaluation/noise_grid.py", True),
+        ("baseline/svm.py", False),
+        ("report/tables.py", False),
+    ],
+)
+def test_the_folders_that_a_run_passes_through_count(
+    tmp_path, monkeypatch, file, counts
+):
+    copy = tmp_path / "mlkd_brain"
+    shutil.copytree(fingerprint_module.LIBRARY, copy)
+    monkeypatch.setattr(fingerprint_module, "LIBRARY", copy)
+    names = ("train.py", SCRIPT), ("x.yaml", YAML)
+    for name, text in names:
+        (tmp_path / name).write_text(text)
+    codes = []
+    for text in ("", "\nA_NEW_LINE = 1\n"):
+        fingerprint_code.cache_clear()
+        with open(copy / file, "a") as source:
+            source.write(text)
+        codes.append(code_of(tmp_path / "train.py", tmp_path / "x.yaml"))
+    fingerprint_code.cache_clear()
+    assert (codes[0] != codes[1]) == counts
 
 
 def test_settings_are_what_numbers_rest_on():
@@ -209,9 +231,11 @@ def test_an_encoder_is_known_by_its_files_not_its_place(tmp_path):
     for place, weights in (("a", b"1"), ("b", b"1"), ("c", b"2")):
         (tmp_path / place).mkdir()
         (tmp_path / place / "model.safetensors").write_bytes(weights)
-    first, second, third = (folder_digest(tmp_path / p) for p in "abc")
+    first, second, third = (fingerprint_folder(tmp_path / p) for p in "abc")
     assert first == second != third
-    assert folder_digest("facebook/wav2vec2-base") == "facebook/wav2vec2-base"
+    assert (
+        fingerprint_folder("facebook/wav2vec2-base") == "facebook/wav2vec2-base"
+    )
     assert BY_HAND not in (first, third)
 
 
@@ -223,8 +247,8 @@ def test_a_script_ends_when_its_worker_is_killed(tmp_path):
     (tmp_path / "sleep.py").write_text("import time; time.sleep(60)")
     worker = f"""
 import pathlib, time
-from mlkd_brain.study import Run
-from mlkd_brain.study_task import start
+from mlkd_brain.study.definition import Run
+from mlkd_brain.study.task import start
 folder = pathlib.Path({str(tmp_path)!r})
 run = Run("s", 1, 1, "sleep.py", "", (), folder)
 job = {{"run": run, "recipe": folder, "environment": {{}}}}

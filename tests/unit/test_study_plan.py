@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.study import Run
-from mlkd_brain.study_board import Board
-from mlkd_brain.study_content import BY_HAND
-from mlkd_brain.study_plan import make_plan
+from mlkd_brain.study.board import Board
+from mlkd_brain.study.content import BY_HAND
+from mlkd_brain.study.definition import Run
+from mlkd_brain.study.plan import make_plan
 
 
 @pytest.fixture

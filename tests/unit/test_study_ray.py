@@ -6,13 +6,13 @@ import pytest
 from rich.console import Console
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.study import Study
-from mlkd_brain.study_board import Board
-from mlkd_brain.study_plan import Step
-from mlkd_brain.study_task import read_stamp
+from mlkd_brain.study.board import Board
+from mlkd_brain.study.definition import Study
+from mlkd_brain.study.plan import Step
+from mlkd_brain.study.task import read_stamp
 
 pytest.importorskip("ray")
-from mlkd_brain.study_ray import Cluster  # noqa: E402
+from mlkd_brain.study.executor import Cluster  # noqa: E402
 
 # by fold: ends well, fails, fails at first, is given bad input
 TRAIN = """

@@ -9,8 +9,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
+from mlkd_brain.baseline.svm import SupportVectorMachine, fit_temperature
 from mlkd_brain.errors import InputError
-from mlkd_brain.svm import SupportVectorMachine, fit_temperature
 
 KERNELS = ("linear", "rbf")
 

@@ -8,11 +8,11 @@ import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from test_brains import LAYERS, make_brain
 
-import mlkd_brain.teacher_cache as module
-from mlkd_brain.brains import DistillationBrain
+import mlkd_brain.method.teacher_cache as module
 from mlkd_brain.errors import InputError
-from mlkd_brain.lobes import EmotionClassifier, SpeechEncoder, freeze
-from mlkd_brain.teacher_cache import Guide, TeacherCache
+from mlkd_brain.method.brains import DistillationBrain
+from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder, freeze
+from mlkd_brain.method.teacher_cache import Guide, TeacherCache
 
 SAMPLES = [4000, 9000, 6001, 8123, 5000, 16000]
 

@@ -5,7 +5,7 @@ import logging
 from speechbrain.utils.checkpoints import Checkpointer
 from torch import nn
 
-from mlkd_brain.teachers import recover_best
+from mlkd_brain.method.teachers import recover_best
 
 
 def save_run(folder, epochs, limit):

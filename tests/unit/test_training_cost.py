@@ -7,12 +7,12 @@ from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from test_brains import LAYERS, make_brain, utterances
 
-import mlkd_brain.brains as module
+import mlkd_brain.method.brains as module
 from conftest import FAMILY
-from mlkd_brain.brains import DistillationBrain, EmotionBrain
-from mlkd_brain.lobes import EmotionClassifier, SpeechEncoder
-from mlkd_brain.precision import NORMS
-from mlkd_brain.step_memory import KeptForGradients
+from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
+from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.method.precision import NORMS
+from mlkd_brain.run.step_memory import KeptForGradients
 
 KINDS = sorted(FAMILY)
 

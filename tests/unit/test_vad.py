@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
+from mlkd_brain.baseline.vad import DETECTORS, VoiceActivity, louder_frames
 from mlkd_brain.errors import InputError
-from mlkd_brain.vad import DETECTORS, VoiceActivity, louder_frames
 
 SETTINGS = {
     "window_seconds": 0.025,

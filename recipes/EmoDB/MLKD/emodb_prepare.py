@@ -10,8 +10,8 @@ Authors
 import pathlib
 import re
 
+from mlkd_brain.data.manifests import write_manifests
 from mlkd_brain.errors import InputError
-from mlkd_brain.manifests import write_manifests
 
 #: Letter of the emotion in a file's name (German), and its class.
 CLASSES = {"W": "ang", "F": "hap", "N": "neu", "T": "sad"}

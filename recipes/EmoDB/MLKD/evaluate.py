@@ -13,11 +13,11 @@ Authors
 
 import sys
 
-from mlkd_brain.errors import one_line
-from mlkd_brain.evaluation import HEARD, evaluate_run
-from mlkd_brain.experiment import load_hparams
-from mlkd_brain.protocol import refuse_other_settings
+from mlkd_brain.errors import cli_errors
+from mlkd_brain.evaluation.noise_grid import HEARD, evaluate_run
 from mlkd_brain.report import run_report
+from mlkd_brain.run.experiment import load_hparams
+from mlkd_brain.run.protocol import refuse_other_settings
 
 
 def main(argv):
@@ -31,5 +31,5 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    with one_line():
+    with cli_errors():
         main(sys.argv[1:])

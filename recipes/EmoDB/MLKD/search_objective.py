@@ -16,8 +16,8 @@ import sys
 
 from emodb_prepare import prepare_emodb
 
-from mlkd_brain.errors import one_line
-from mlkd_brain.search import search
+from mlkd_brain.errors import cli_errors
+from mlkd_brain.study.search import search
 
 
 def main(argv):
@@ -26,5 +26,5 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    with one_line():
+    with cli_errors():
         main(sys.argv[1:])

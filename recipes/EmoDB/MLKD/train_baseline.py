@@ -17,15 +17,15 @@ import sys
 import speechbrain as sb
 from emodb_prepare import prepare_emodb
 
-from mlkd_brain.baseline import fit_fold, noise_facts
-from mlkd_brain.errors import one_line
-from mlkd_brain.experiment import (
+from mlkd_brain.baseline.system import fit_fold, noise_facts
+from mlkd_brain.data.pipelines import dataio_prep
+from mlkd_brain.errors import cli_errors
+from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
     prepare_fold,
 )
-from mlkd_brain.pipelines import dataio_prep
-from mlkd_brain.protocol import refuse_other_settings, write_protocol
+from mlkd_brain.run.protocol import refuse_other_settings, write_protocol
 
 
 def main(argv):
@@ -50,5 +50,5 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    with one_line():
+    with cli_errors():
         main(sys.argv[1:])

@@ -14,16 +14,16 @@ import speechbrain as sb
 from emodb_prepare import prepare_emodb
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
 
-from mlkd_brain.brains import EmotionBrain
-from mlkd_brain.errors import one_line
-from mlkd_brain.experiment import (
+from mlkd_brain.data.pipelines import dataio_prep
+from mlkd_brain.errors import cli_errors
+from mlkd_brain.inference.loading import keep_encoder_settings
+from mlkd_brain.method.brains import EmotionBrain
+from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
     prepare_fold,
 )
-from mlkd_brain.pipelines import dataio_prep
-from mlkd_brain.protocol import refuse_other_settings, write_protocol
-from mlkd_brain.trained import keep_encoder_settings
+from mlkd_brain.run.protocol import refuse_other_settings, write_protocol
 
 
 def main(argv):
@@ -57,5 +57,5 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    with one_line():
+    with cli_errors():
         main(sys.argv[1:])

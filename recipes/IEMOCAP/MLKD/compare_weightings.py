@@ -16,12 +16,12 @@ import numpy as np
 from tqdm import tqdm
 
 from mlkd_brain.audio import read_mono
-from mlkd_brain.draws import evaluation_draw
-from mlkd_brain.errors import InputError, one_line
+from mlkd_brain.errors import InputError, cli_errors
 from mlkd_brain.markdown import markdown_table, write_into
-from mlkd_brain.noise import WEIGHTINGS, gain_from_levels, speech_level
-from mlkd_brain.noise_bank import NoiseBank
-from mlkd_brain.protocol import plain_values
+from mlkd_brain.noise.bank import NoiseBank
+from mlkd_brain.noise.mixing import WEIGHTINGS, gain_from_levels, speech_level
+from mlkd_brain.noise.sampling import evaluation_draw
+from mlkd_brain.run.protocol import plain_values
 
 TEACHER = pathlib.Path(__file__).parent / "hparams" / "teacher.yaml"
 
@@ -93,5 +93,5 @@ def main():
 
 
 if __name__ == "__main__":
-    with one_line():
+    with cli_errors():
         main()

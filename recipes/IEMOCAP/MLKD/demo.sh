@@ -29,7 +29,7 @@ options=(
     --changed redo "${options[@]}"
 
 echo
-"$PYTHON" -m mlkd_brain.report results/demo --brief
+"$PYTHON" -m mlkd_brain report results/demo --brief
 took=$((SECONDS - started))
 cat <<END
 
@@ -40,7 +40,7 @@ cores.
 
 Files: $PWD/results/demo/<system>/1986/fold_1
        predictions.csv, noise_grid.csv, train_log.txt, protocol.json, console.log
-Tables of each noise: $PYTHON -m mlkd_brain.report results/demo
+Tables of each noise: $PYTHON -m mlkd_brain report results/demo
 
 With IEMOCAP and NOISEX-92, the paper's setting:
     cd recipes/IEMOCAP/MLKD

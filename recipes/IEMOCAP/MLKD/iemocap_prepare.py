@@ -16,8 +16,8 @@ from collections import Counter
 import soundfile
 
 from mlkd_brain.audio import read_checked
-from mlkd_brain.errors import InputError, one_line
-from mlkd_brain.manifests import write_manifests
+from mlkd_brain.data.manifests import write_manifests
+from mlkd_brain.errors import InputError, cli_errors
 
 #: Annotated emotions that are kept, and the class they count as.
 CLASSES = {"ang": "ang", "hap": "hap", "exc": "hap", "neu": "neu", "sad": "sad"}
@@ -235,6 +235,6 @@ def faults_of(path):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", metavar="DIR", required=True)
-    with one_line():
+    with cli_errors():
         complete = check(parser.parse_args().check)
         raise SystemExit(0 if complete else 1)

@@ -14,8 +14,8 @@ import sys
 
 from iemocap_prepare import prepare_iemocap
 
-from mlkd_brain.errors import one_line
-from mlkd_brain.study_ray import run_study
+from mlkd_brain.errors import cli_errors
+from mlkd_brain.study.executor import run_study
 
 
 def main(argv):
@@ -24,5 +24,5 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    with one_line():
+    with cli_errors():
         main(sys.argv[1:])

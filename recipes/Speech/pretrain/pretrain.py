@@ -16,11 +16,11 @@ from speech_prepare import prepare_speech
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import provides, takes
 
-from mlkd_brain.embedded import save_pretrained_encoder
-from mlkd_brain.errors import InputError, one_line
-from mlkd_brain.experiment import load_hparams
-from mlkd_brain.pretraining import PretrainingBrain
-from mlkd_brain.protocol import refuse_other_settings
+from mlkd_brain.errors import InputError, cli_errors
+from mlkd_brain.method.embedded import save_pretrained_encoder
+from mlkd_brain.pretraining.brain import PretrainingBrain
+from mlkd_brain.run.experiment import load_hparams
+from mlkd_brain.run.protocol import refuse_other_settings
 
 
 def dataio_prep(hparams):
@@ -89,5 +89,5 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    with one_line():
+    with cli_errors():
         main(sys.argv[1:])

@@ -1,0 +1,80 @@
+"""The command ``mlkd``: what can be done beside the scripts of a recipe.
+
+A command's module is imported when the command is given, so that help and
+tables load no torch.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import importlib
+import sys
+
+from mlkd_brain.errors import cli_errors
+
+#: Command to its module, which has ``main(argv)``, and what it does.
+COMMANDS = {
+    "report": ("report.command", "tables, figures and tests of a study"),
+    "check": ("report.check", "look for leaks between training and test"),
+    "predict": ("inference.predict", "emotions of recordings"),
+    "export": ("export.command", "a trained model for other programs"),
+    "noise": ("noise.picture", "draw a mixture and its levels"),
+    "validate": ("evaluation.validation", "noise grid, validation speaker"),
+    "probe": ("pretraining.probe", "what a linear classifier finds"),
+    "enhancement-gain": ("baseline.enhancement_gain", "gain of the NMF, dB"),
+    "random-encoder": ("method.embedded", "the embedded encoder, untrained"),
+}
+HELP = """\
+usage: mlkd COMMAND [OPTIONS]
+
+{commands}
+
+mlkd COMMAND --help explains a command. Training, evaluation and studies are the
+scripts of a recipe, e.g. recipes/IEMOCAP/MLKD/train_teacher.py."""
+
+
+def main(argv=None):
+    """Run a command.
+
+    Arguments
+    ---------
+    argv : list of str, optional
+        Command and its options; those of the process by default.
+
+    Raises
+    ------
+    SystemExit
+        With 0 if all went well, 1 if something was found or failed, 2 if the
+        input cannot be used.
+
+    Example
+    -------
+    >>> main(["--help"])
+    Traceback (most recent call last):
+        ...
+    SystemExit: 0
+    """
+    command, *options = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if command in ("-h", "--help"):
+        print(help_text())
+        raise SystemExit(0)
+    if command not in COMMANDS:
+        print(
+            f"error: mlkd has no command '{command}', expected one of "
+            f"{', '.join(COMMANDS)}.",
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
+    module = importlib.import_module(f"mlkd_brain.{COMMANDS[command][0]}")
+    with cli_errors():
+        raise SystemExit(module.main(options))
+
+
+def help_text():
+    """What ``mlkd --help`` prints."""
+    lines = (f"  {name:17} {what}" for name, (_, what) in COMMANDS.items())
+    return HELP.format(commands="\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

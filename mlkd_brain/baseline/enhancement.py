@@ -1,0 +1,287 @@
+"""Speech enhancement by non-negative matrix factorisation.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import torch
+
+from mlkd_brain.baseline.nmf import (
+    activate,
+    draw_frames,
+    learn_atoms,
+    wiener_masks,
+)
+from mlkd_brain.errors import InputError
+
+KNOWLEDGE = ("oracle", "pooled", "blind")
+
+
+class NmfEnhancement(torch.nn.Module):
+    """Takes noise out of speech with spectral shapes of both.
+
+    A noisy spectrogram is explained by atoms of clean speech and atoms of
+    noise; a Wiener mask keeps the share of speech, the phase stays noisy.
+    Atoms of speech and noise are buffers, zero until ``learn`` fills them.
+
+    Arguments
+    ---------
+    noise_types : list of str
+        Types that have atoms.
+    knowledge : str
+        Whose noise atoms are used. "oracle": those of the true type; "pooled":
+        those of all types; "blind": atoms of the utterance's own quietest
+        frames.
+    n_fft : int
+        Samples of a window, Hann.
+    hop : int
+        Samples from one window to the next, at most half of ``n_fft``.
+    speech_atoms : int
+        Atoms of speech.
+    noise_atoms : int
+        Atoms of each noise type.
+    learning_frames : int
+        Frames that atoms are learned from, at most, drawn from all frames.
+    learning_iterations : int
+        Updates when atoms are learned.
+    iterations : int
+        Updates of the activations.
+    mask_exponent : float
+        2 compares powers, 1 magnitudes.
+    quiet_share : float
+        Share of the frames that "blind" takes for noise, in (0, 1].
+    seed : int
+        Of the frames drawn and of the start of the factorisation.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be used.
+
+    Example
+    -------
+    >>> random = torch.Generator().manual_seed(0)
+    >>> hiss = 0.1 * torch.randn(16000, generator=random)
+    >>> tone = torch.sin(torch.arange(16000) * 2 * torch.pi * 440 / 16000)
+    >>> enhance = NmfEnhancement(
+    ...     ["hiss"], "oracle", 512, 160, 4, 4, 1000, 50, 20, 2.0, 0.1, 1986
+    ... )
+    >>> enhance.learn([tone], {"hiss": hiss})
+    >>> error = enhance(tone + hiss, "hiss") - tone
+    >>> bool(error.square().mean() < hiss.square().mean() / 10)
+    True
+    """
+
+    def __init__(
+        self,
+        noise_types,
+        knowledge,
+        n_fft,
+        hop,
+        speech_atoms,
+        noise_atoms,
+        learning_frames,
+        learning_iterations,
+        iterations,
+        mask_exponent,
+        quiet_share,
+        seed,
+    ):
+        super().__init__()
+        if knowledge not in KNOWLEDGE:
+            raise InputError(
+                f"Bad value '{knowledge}' for knowledge, expected one of "
+                f"{list(KNOWLEDGE)}."
+            )
+        if not noise_types:
+            raise InputError(
+                "noise_types is empty; the enhancement needs the names of the "
+                "noises that it learns, e.g. [babble, volvo]."
+            )
+        if not 0 < hop <= n_fft // 2:
+            raise InputError(
+                f"hop is {hop} and n_fft {n_fft}; windows overlap by half at "
+                "least, so that the waveform can be put together again."
+            )
+        _refuse_below_one(
+            speech_atoms=speech_atoms,
+            noise_atoms=noise_atoms,
+            learning_frames=learning_frames,
+            learning_iterations=learning_iterations,
+            iterations=iterations,
+        )
+        if not (0 < quiet_share <= 1 and mask_exponent > 0):
+            raise InputError(
+                f"quiet_share is {quiet_share} and mask_exponent "
+                f"{mask_exponent}; the first is a share, above 0 and at most "
+                "1, the second is above 0."
+            )
+        self.noise_types = list(noise_types)
+        self.knowledge = knowledge
+        self.n_fft, self.hop = n_fft, hop
+        self.learning_frames = learning_frames
+        self.learning_iterations = learning_iterations
+        self.iterations = iterations
+        self.mask_exponent = mask_exponent
+        self.quiet_share = quiet_share
+        self.seed = seed
+        bins = n_fft // 2 + 1
+        shape = len(self.noise_types), bins, noise_atoms
+        self.register_buffer("speech_atoms", torch.zeros(bins, speech_atoms))
+        self.register_buffer("noise_atoms", torch.zeros(shape))
+        self.register_buffer("window", torch.hann_window(n_fft), False)
+
+    @torch.no_grad()
+    def learn(self, speech, noises):
+        """Learn the atoms.
+
+        Arguments
+        ---------
+        speech : iterable of torch.Tensor
+            Clean training utterances at 16 kHz, each (time,), float32.
+        noises : dict
+            Noise type to the training range of its recording, (time,), float32.
+            A type that is missing, because it is held out, keeps atoms of
+            zeros, which explain nothing.
+
+        Raises
+        ------
+        InputError
+            If nothing is left that is not silent.
+        """
+        self.speech_atoms.copy_(self._learn(speech, self.speech_atoms))
+        for name, recording in noises.items():
+            atoms = self.noise_atoms[self.noise_types.index(name)]
+            recording = torch.as_tensor(recording, dtype=torch.float32)
+            atoms.copy_(self._learn([recording], atoms))
+
+    def forward(self, waveform, noise=None):
+        """The utterance without most of its noise.
+
+        Arguments
+        ---------
+        waveform : torch.Tensor
+            (time,)
+        noise : str, optional
+            True type, only heard by "oracle"; None for clean speech, which
+            "oracle" returns as it is.
+
+        Returns
+        -------
+        torch.Tensor
+            (time,)
+        """
+        return self.separate(waveform, noise)[0]
+
+    @torch.no_grad()
+    def separate(self, waveform, noise=None):
+        """Speech and noise, which add up to the utterance.
+
+        Arguments are those of ``forward``.
+
+        Raises
+        ------
+        InputError
+            If nothing was learned, or "oracle" has no atoms of this noise.
+
+        Returns
+        -------
+        speech, noise : torch.Tensor
+            Each (time,).
+        """
+        spectrum = self._spectrum(waveform)
+        magnitudes = spectrum.abs()
+        noise_atoms = self._noise_atoms(magnitudes, noise)
+        if noise_atoms is None:
+            return waveform, torch.zeros_like(waveform)
+        speech_model, noise_model = self._models(magnitudes, noise_atoms)
+        return tuple(
+            self._waveform(mask * spectrum, len(waveform))
+            for mask in wiener_masks(
+                speech_model, noise_model, self.mask_exponent
+            )
+        )
+
+    def _models(self, magnitudes, noise_atoms):
+        """What the atoms of speech, and those of noise, explain."""
+        atoms = torch.cat([self.speech_atoms, noise_atoms], dim=1)
+        activations = activate(magnitudes, atoms, self.iterations)
+        parts = self.speech_atoms.shape[1], noise_atoms.shape[1]
+        return [
+            some_atoms @ some_activations
+            for some_atoms, some_activations in zip(
+                atoms.split(parts, dim=1), activations.split(parts)
+            )
+        ]
+
+    def _noise_atoms(self, magnitudes, noise):
+        """(bins, atoms), or None where there is no noise."""
+        if not self.speech_atoms.any():
+            raise InputError(
+                "The enhancement has no atoms yet; train it first."
+            )
+        if self.knowledge == "pooled":
+            return self.noise_atoms.transpose(0, 1).flatten(1)
+        if self.knowledge == "blind":
+            return self._quietest(magnitudes)
+        if noise is None:
+            return None
+        learned = {
+            name: atoms
+            for name, atoms in zip(self.noise_types, self.noise_atoms)
+            if atoms.any()
+        }
+        if noise not in learned:
+            raise InputError(
+                f"knowledge is 'oracle' and the noise '{noise}', which has no "
+                f"atoms; {', '.join(learned) or 'no noise'} has. Use 'pooled' "
+                "or 'blind'."
+            )
+        return learned[noise]
+
+    def _quietest(self, magnitudes):
+        """Atoms of the quietest frames; digital silence says nothing."""
+        loudness = magnitudes.sum(0)
+        heard = int((loudness > 0).sum())
+        if not heard:
+            return None
+        count = self.noise_atoms.shape[-1]
+        wanted = max(count, round(self.quiet_share * heard))
+        silent_last = loudness.masked_fill(loudness == 0, torch.inf)
+        quietest = silent_last.argsort(stable=True)[: min(wanted, heard)]
+        return learn_atoms(
+            magnitudes[:, quietest], count, self.learning_iterations, self.seed
+        )
+
+    def _learn(self, waveforms, atoms):
+        """Atoms of frames drawn from all waveforms, as many as ``atoms``."""
+        spectrograms = (
+            self._spectrum(wav.to(atoms)).abs() for wav in waveforms
+        )
+        frames = draw_frames(spectrograms, self.learning_frames, self.seed)
+        if not frames.shape[1]:
+            raise InputError("Atoms cannot be learned from silence.")
+        return learn_atoms(
+            frames, atoms.shape[-1], self.learning_iterations, self.seed
+        )
+
+    def _spectrum(self, waveform):
+        return torch.stft(
+            waveform,
+            self.n_fft,
+            self.hop,
+            window=self.window,
+            pad_mode="constant",  # reflection needs more samples than one
+            return_complex=True,
+        )
+
+    def _waveform(self, spectrum, length):
+        return torch.istft(
+            spectrum, self.n_fft, self.hop, window=self.window, length=length
+        )
+
+
+def _refuse_below_one(**counts):
+    for key, count in counts.items():
+        if count < 1:
+            raise InputError(f"{key} is {count}; it is a number of at least 1.")

@@ -1,0 +1,100 @@
+"""A trained run over the noise grid, heard by its validation speaker.
+
+For choices between runs: neither the test speaker nor the test ranges of the
+noise recordings are heard, and a held-out noise stays held out.
+
+    mlkd validate hparams/student.yaml --fold 3
+
+Authors
+ * The MLKD team 2026
+"""
+
+import pathlib
+
+from mlkd_brain.data.manifests import read_manifest
+from mlkd_brain.evaluation.noise_grid import noise_grid
+from mlkd_brain.files import write_csv
+from mlkd_brain.method.teachers import recover_best, training_command
+from mlkd_brain.names import CLEAN, VALIDATION
+from mlkd_brain.run.experiment import load_hparams
+from mlkd_brain.run.protocol import refuse_other_settings
+
+
+def validate_run(hparams, device="cpu"):
+    """Score the best epoch of a run on its validation speaker.
+
+    Arguments
+    ---------
+    hparams : dict
+        Of the run.
+    device : str
+        Where to compute.
+
+    Raises
+    ------
+    InputError
+        If the run was not trained, or its data or noise cannot be used.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The noise grid, which goes to validation.csv in the run's folder.
+    """
+    run = pathlib.Path(hparams["output_folder"])
+    remedy = training_command(hparams["system"], hparams)
+    recover_best(hparams["model"], hparams["save_folder"], remedy)
+    bank = hparams["noise_bank"]
+    bank.prepare()
+    predictions = hparams["noise_grid"](bank).predict(
+        hparams["model"],
+        read_manifest(run / "valid.csv", hparams["emotions"]),
+        hparams["data_folder"],
+        device,
+        part="valid",
+    )
+    heard = predictions["noise"] != hparams["held_out_noise"]
+    table = noise_grid(predictions[heard])
+    write_csv(table, run / VALIDATION)
+    return table
+
+
+def mean_over_snrs(table, with_clean=False):
+    """UA averaged over noises and SNRs.
+
+    Arguments
+    ---------
+    table : pandas.DataFrame
+        What ``validate_run`` returns.
+    with_clean : bool
+        Clean speech counts as one SNR more; else it is left aside.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Example
+    -------
+    >>> import pandas
+    >>> table = pandas.DataFrame(
+    ...     {
+    ...         "noise": ["clean", "volvo", "babble"],
+    ...         "snr_db": [None, 5, 5],
+    ...         "ua": [1.0, 0.5, 0.7],
+    ...     }
+    ... )
+    >>> round(mean_over_snrs(table), 6)
+    0.6
+    >>> round(mean_over_snrs(table, with_clean=True), 6)
+    0.8
+    """
+    heard = table if with_clean else table[table["noise"] != CLEAN]
+    return float(heard.groupby("snr_db", dropna=False)["ua"].mean().mean())
+
+
+def main(argv):
+    """Command line; see the module's docstring."""
+    hparams_file, hparams, run_opts, overrides = load_hparams(argv)
+    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
+    table = validate_run(hparams, device=run_opts["device"])
+    print(f"validation UA over noises and SNRs: {mean_over_snrs(table):.4f}")

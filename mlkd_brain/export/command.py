@@ -1,0 +1,47 @@
+"""The command ``mlkd export``: a trained model for other programs.
+
+    mlkd export results/student/1986/fold_3 --to hf --out DIR
+
+    hf             for transformers: AutoModelForAudioClassification, pipeline
+    onnx           for onnxruntime, float32
+    onnx-int8      for onnxruntime, the transformer's products in 8 bits
+    onnx-weights8  for OpenVINO, all weights in 8 bits, the smallest and fastest
+    speechbrain    for mlkd_brain.inference.recognizer.EmotionRecognizer
+
+The best epoch is exported, without its teacher; nothing is pickled.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import argparse
+
+FORMATS = ("hf", "onnx", "onnx-int8", "onnx-weights8", "speechbrain")
+
+
+def main(argv):
+    """Read the command line and export.
+
+    Arguments
+    ---------
+    argv : list of str
+        Options of the command.
+
+    Raises
+    ------
+    InputError
+        See ``mlkd_brain.export.formats.export``.
+    """
+    parser = argparse.ArgumentParser(
+        prog="mlkd export",
+        description=__doc__.partition("\n\nAuthors")[0],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run_folder", help="e.g. results/student/1986/fold_3")
+    parser.add_argument("--to", required=True, choices=FORMATS)
+    parser.add_argument("--out", required=True, help="folder that is made")
+    options = parser.parse_args(argv)
+    # here, because torch takes seconds that --help need not wait for
+    from mlkd_brain.export.formats import export
+
+    export(options.run_folder, options.to, options.out)

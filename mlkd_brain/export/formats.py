@@ -1,0 +1,200 @@
+"""Formats in which a trained model leaves its run.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import json
+import pathlib
+
+import yaml
+from safetensors.torch import save_file
+from transformers import (
+    AutoConfig,
+    AutoModelForAudioClassification,
+    Wav2Vec2FeatureExtractor,
+)
+
+from mlkd_brain.audio import SAMPLE_RATE
+from mlkd_brain.errors import InputError
+from mlkd_brain.export.model_card import model_card, sidecar
+from mlkd_brain.files import replaced_folder
+from mlkd_brain.inference.loading import TrainedRun, encoder_settings
+from mlkd_brain.inference.onnx_recognizer import GRAPH, SIDECAR
+from mlkd_brain.names import HPARAMS, LABELS
+from mlkd_brain.optional import require
+
+STAMP = "export.json"
+WEIGHTS = "model.safetensors"
+
+
+def export(run_folder, to, out):
+    """Export the best epoch of a run.
+
+    Arguments
+    ---------
+    run_folder : str or pathlib.Path
+        The run's ``output_folder``.
+    to : str
+        One of ``FORMATS``.
+    out : str or pathlib.Path
+        Folder that is made; an earlier export there is replaced at once.
+
+    Raises
+    ------
+    InputError
+        If the run or the folder cannot be used, or a package is missing.
+    """
+    if to.startswith("onnx"):
+        require("onnx", "onnxscript")
+    _refuse_to_replace(pathlib.Path(out))
+    run = TrainedRun(run_folder)
+    with replaced_folder(out) as folder:
+        FORMATS[to](run, folder)
+        stamp = {"to": to, "labels": run.emotions, "protocol": run.protocol}
+        (folder / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
+        (folder / "README.md").write_text(model_card(run, to), "utf-8")
+        for file in folder.iterdir():
+            file.chmod(0o644)  # safetensors keeps others out
+
+
+def _refuse_to_replace(out):
+    """Only an earlier export can be replaced, no folder of another kind."""
+    if out.exists() and not (out / STAMP).is_file():
+        if not out.is_dir() or any(out.iterdir()):
+            raise InputError(
+                f"--out {out}: exists and holds no earlier export ({STAMP} is "
+                "missing); name a new folder."
+            )
+
+
+def to_hf(run, folder):
+    """Write a folder that plain transformers loads.
+
+    Arguments
+    ---------
+    run : mlkd_brain.inference.loading.TrainedRun
+        What is exported.
+    folder : pathlib.Path
+        Exists.
+    """
+    encoder = run.model.encoder
+    model = AutoModelForAudioClassification.from_config(_hf_config(run))
+    getattr(model, model.base_model_prefix).load_state_dict(
+        encoder.model.state_dict()
+    )
+    # their head projects, averages over time, classifies; ours projects nothing
+    model.projector.weight.data.fill_(0).fill_diagonal_(1)
+    model.projector.bias.data.fill_(0)
+    model.classifier.load_state_dict(run.model.head.state_dict())
+    model.save_pretrained(folder)
+    norm = getattr(
+        model.config, "feat_extract_norm", "layer"
+    )  # data2vec: layer
+    Wav2Vec2FeatureExtractor(
+        sampling_rate=SAMPLE_RATE,
+        do_normalize=encoder.normalize_wav,
+        # group norm was pretrained without a mask, see transformers
+        return_attention_mask=norm == "layer",
+    ).save_pretrained(folder)
+
+
+def _hf_config(run):
+    config = AutoConfig.for_model(
+        **encoder_settings(run.model.encoder)["config"]
+    )
+    config.layerdrop = 0.0
+    config.use_weighted_layer_sum = False
+    config.classifier_proj_size = config.hidden_size
+    config.id2label = dict(enumerate(run.emotions))
+    config.label2id = {name: i for i, name in enumerate(run.emotions)}
+    return config
+
+
+def to_onnx(run, folder):
+    """Write the float32 graph and its sidecar."""
+    from mlkd_brain.export.onnx_graph import write_float_graph
+
+    write_float_graph(run.model, folder / GRAPH)
+    _write_sidecar(run, folder, "float32")
+
+
+def to_onnx_int8(run, folder):
+    """Write the graph with products in 8 bits, and its sidecar."""
+    from mlkd_brain.export.onnx_int8 import write_int8_graph
+
+    _rewritten(run, folder, write_int8_graph)
+    _write_sidecar(run, folder, "float32, products of the transformer int8")
+
+
+def to_onnx_weights8(run, folder):
+    """Write the graph with weights in 8 bits, and its sidecar."""
+    from mlkd_brain.export.onnx_weights import write_compressed_graph
+
+    _rewritten(run, folder, write_compressed_graph)
+    _write_sidecar(run, folder, "weights int8", runtime="openvino")
+
+
+def _rewritten(run, folder, rewrite):
+    from mlkd_brain.export.onnx_graph import write_float_graph
+
+    write_float_graph(run.model, folder / "float.onnx")
+    rewrite(folder / "float.onnx", folder / GRAPH)
+    (folder / "float.onnx").unlink()
+
+
+def _write_sidecar(run, folder, precision, runtime="onnxruntime"):
+    about = sidecar(run, precision, runtime)
+    text = yaml.safe_dump(about, sort_keys=False)
+    (folder / SIDECAR).write_text(text, "utf-8")
+
+
+def to_speechbrain(run, folder):
+    """Write a folder that ``EmotionRecognizer.from_hparams`` loads."""
+    settings = encoder_settings(run.model.encoder)
+    config = yaml.safe_dump(settings["config"], indent=4).splitlines()
+    text = SPEECHBRAIN.format(
+        config="\n".join(f"        {line}" for line in config),
+        normalize_wav=settings["normalize_wav"],
+        n_classes=len(run.emotions),
+        weights=WEIGHTS,
+        labels=LABELS,
+    )
+    (folder / HPARAMS).write_text(text, "utf-8")
+    save_file(run.model.state_dict(), folder / WEIGHTS)
+    run.label_encoder.save(folder / LABELS)
+
+
+SPEECHBRAIN = """\
+# Load with mlkd_brain.inference.recognizer.EmotionRecognizer.from_hparams(source=FOLDER)
+
+encoder: !new:mlkd_brain.inference.loading.EncoderFromConfig
+    normalize_wav: {normalize_wav}
+    config:
+{config}
+
+model: !new:mlkd_brain.method.lobes.EmotionClassifier
+    encoder: !ref <encoder>
+    n_classes: {n_classes}
+
+modules:
+    model: !ref <model>
+
+label_encoder: !new:speechbrain.dataio.encoder.CategoricalEncoder
+
+pretrainer: !new:mlkd_brain.inference.safe_weights.SafePretrainer
+    loadables:
+        model: !ref <model>
+        label_encoder: !ref <label_encoder>
+    files:
+        model: {weights}
+        label_encoder: {labels}
+"""
+
+FORMATS = {
+    "hf": to_hf,
+    "onnx": to_onnx,
+    "onnx-int8": to_onnx_int8,
+    "onnx-weights8": to_onnx_weights8,
+    "speechbrain": to_speechbrain,
+}

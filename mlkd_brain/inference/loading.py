@@ -1,0 +1,202 @@
+"""A trained run as a model, without the encoder that it started from.
+
+Nothing of the run's hyperparams.yaml is executed: it is read as plain data, the
+teacher is never built and no pretrained weights are looked for.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import json
+import pathlib
+
+import torch
+import yaml
+from speechbrain.dataio.encoder import CategoricalEncoder
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
+
+from mlkd_brain.errors import InputError
+from mlkd_brain.files import write_json
+from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.method.teachers import recover_best, training_command
+from mlkd_brain.names import HPARAMS, LABELS, PROTOCOL
+from mlkd_brain.run.protocol import read_protocol
+
+ENCODER_SETTINGS = "encoder.json"
+
+
+class EncoderFromConfig(SpeechEncoder):
+    """A ``SpeechEncoder`` whose weights are still to be loaded.
+
+    Arguments
+    ---------
+    config : dict
+        Of a transformers model, with its ``model_type``; its
+        ``num_hidden_layers`` are the blocks that are kept.
+    normalize_wav : bool
+        Whether the model expects waveforms of zero mean and unit variance.
+
+    Example
+    -------
+    >>> source = SpeechEncoder(getfixture("tiny_wav2vec2"), kept_layers=[2])
+    >>> encoder = EncoderFromConfig(**encoder_settings(source))
+    >>> keys = encoder.load_state_dict(source.state_dict())
+    >>> wav = torch.randn(1, 8000)
+    >>> torch.equal(encoder.eval()(wav).last, source.eval()(wav).last)
+    True
+    """
+
+    def __init__(self, config, normalize_wav):
+        # the parent's constructor would look for pretrained weights
+        torch.nn.Module.__init__(self)
+        self.config = AutoConfig.for_model(**config)
+        self.model = AutoModel.from_config(self.config)
+        self.normalize_wav = normalize_wav
+        self.freeze = False
+        self._keep_padding_out()
+
+
+def encoder_settings(encoder):
+    """What ``EncoderFromConfig`` needs to build an encoder anew.
+
+    Arguments
+    ---------
+    encoder : SpeechEncoder
+        Any.
+
+    Returns
+    -------
+    dict
+        ``config`` and ``normalize_wav``, ready for json or yaml.
+    """
+    return _settings(encoder.model.config, encoder.normalize_wav)
+
+
+def keep_encoder_settings(encoder, save_folder):
+    """Write the encoder's configuration beside a run's checkpoints.
+
+    With it the run can be exported where its pretrained encoder is not.
+
+    Arguments
+    ---------
+    encoder : SpeechEncoder
+        Of the run's model.
+    save_folder : str or pathlib.Path
+        Of the run.
+    """
+    path = pathlib.Path(save_folder) / ENCODER_SETTINGS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(encoder_settings(encoder), path)
+
+
+class TrainedRun:
+    """A run's best epoch: model, labels and what its numbers rest on.
+
+    Arguments
+    ---------
+    folder : str or pathlib.Path
+        The run's ``output_folder``.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no trained run, or one without an encoder, or the
+        encoder's configuration is nowhere to be found.
+    """
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.hparams = _read_hparams(self.folder)
+        self.label_encoder = CategoricalEncoder.from_saved(
+            self.folder / "save" / LABELS
+        )
+        self.emotions = labels_in_order(self.label_encoder)
+        _refuse_without_encoder(self.hparams, self.folder)
+        self.model = EmotionClassifier(
+            EncoderFromConfig(**self._encoder_settings()), len(self.emotions)
+        ).eval()
+        remedy = training_command(self.hparams["system"], self.hparams)
+        best = recover_best(self.model, self.folder / "save", remedy)
+        self.protocol = {**read_protocol(self.folder), "best_epoch": best}
+
+    def _encoder_settings(self):
+        kept = self.folder / "save" / ENCODER_SETTINGS
+        if kept.is_file():
+            return json.loads(kept.read_text())
+        encoder = self.hparams["model"]["encoder"]
+        return _settings_of_source(
+            encoder["source"], encoder.get("kept_layers")
+        )
+
+
+def labels_in_order(label_encoder):
+    """Names of the classes, in the order of the logits.
+
+    Example
+    -------
+    >>> encoder = CategoricalEncoder()
+    >>> encoder.update_from_iterable(["sad", "ang"])
+    >>> labels_in_order(encoder)
+    ['sad', 'ang']
+    """
+    return [name for _, name in sorted(label_encoder.ind2lab.items())]
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Reads what stands behind a tag as plain data; no tag is obeyed."""
+
+    def untagged(self, _, node):
+        if isinstance(node, yaml.MappingNode):
+            return self.construct_mapping(node, deep=True)
+        if isinstance(node, yaml.SequenceNode):
+            return self.construct_sequence(node, deep=True)
+        return self.construct_scalar(node)
+
+
+_PlainLoader.add_multi_constructor("!", _PlainLoader.untagged)
+
+
+def _read_hparams(folder):
+    for name in (HPARAMS, PROTOCOL, f"save/{LABELS}"):
+        if not (folder / name).is_file():
+            raise InputError(
+                f"{folder}: is no trained run, {name} is missing; give the "
+                "output_folder of a run, e.g. results/student/1986/fold_3."
+            )
+    with open(folder / HPARAMS, encoding="utf-8") as stream:
+        return yaml.load(stream, Loader=_PlainLoader)
+
+
+def _refuse_without_encoder(hparams, folder):
+    if "encoder" not in hparams["model"]:
+        raise InputError(
+            f"{folder}: system {hparams['system']} has no encoder; only the "
+            "neural systems leave their run. Give the folder of a teacher or a "
+            "student."
+        )
+
+
+def _settings_of_source(source, kept_layers):
+    """Settings of a pretrained encoder; only its configuration is read."""
+    try:
+        config = AutoConfig.from_pretrained(source)
+        extractor = AutoFeatureExtractor.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{source}: its config.json and preprocessor_config.json cannot be "
+            f"read ({str(error).splitlines()[0]}). The run keeps no copy in "
+            f"save/{ENCODER_SETTINGS}; put the encoder back where it was."
+        ) from None
+    config.apply_spec_augment = False
+    config.layerdrop = 0.0
+    if kept_layers is not None:
+        config.num_hidden_layers = len(kept_layers)
+    return _settings(config, extractor.do_normalize)
+
+
+def _settings(config, normalize_wav):
+    # through json: what differs from the defaults, as plain data
+    plain = json.loads(config.to_json_string(use_diff=True))
+    for key in ("transformers_version", "_name_or_path", "architectures"):
+        plain.pop(key, None)
+    return {"config": plain, "normalize_wav": bool(normalize_wav)}

@@ -1,0 +1,17 @@
+"""Names that several folders share: the files of a run, and the clean condition.
+
+Authors
+ * The MLKD team 2026
+"""
+
+CLEAN = "clean"  # the condition without noise, in predictions.csv and tables
+
+#: Files in the folder of a run, ``<results>/<system>/<seed>/fold_<k>``.
+HPARAMS = "hyperparams.yaml"
+PROTOCOL = "protocol.json"
+LABELS = "label_encoder.txt"  # below save/
+TRAIN_LOG = "train_log.txt"
+PREDICTIONS = "predictions.csv"
+NOISE_GRID = "noise_grid.csv"
+COMPLEXITY = "complexity.json"
+VALIDATION = "validation.csv"

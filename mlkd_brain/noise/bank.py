@@ -1,0 +1,303 @@
+"""A bank of noise recordings, cut into parts that share no sample.
+
+Each recording is resampled once and split in time into disjoint ranges for
+training, validation and test. It is memory-mapped, and so are the running sums
+of its squares after each measurement filter, from which the level of any
+segment is two look-ups.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import hashlib
+import json
+import pathlib
+import warnings
+
+import numpy as np
+import pandas
+from tqdm import tqdm
+
+from mlkd_brain.audio import SAMPLE_RATE, read_checked
+from mlkd_brain.errors import InputError
+from mlkd_brain.files import locked, replaced_folder
+from mlkd_brain.noise.active_level import SILENT_SPEECH
+from mlkd_brain.noise.mixing import (
+    WEIGHTINGS,
+    add_scaled,
+    gain_from_levels,
+    loop_to_length,
+    measurement_filter,
+)
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
+CATALOGUE = "noises.csv"
+
+
+class NoiseBank:
+    """Noise recordings, one for each type, by part (train, valid, test).
+
+    Arguments
+    ---------
+    noise_folder : str or pathlib.Path
+        Recordings; the name of a file without its ending is the noise type.
+    cache_folder : str or pathlib.Path
+        Where the resampled recordings and their running sums are kept.
+    noise_types : list of str, optional
+        Types to use; all that are in the folder by default. ``types`` holds
+        them once ``prepare`` has run.
+    shares : dict
+        Part to its share of each recording, in order of time, summing to 1.
+
+    Example
+    -------
+    >>> import soundfile
+    >>> folder, cache = getfixture("tmp_path"), getfixture("tmp_path") / "c"
+    >>> noise = np.random.default_rng(0).uniform(-0.1, 0.1, 160000)
+    >>> soundfile.write(folder / "hiss.wav", noise, 16000)
+    >>> shares = {"train": 0.6, "valid": 0.2, "test": 0.2}
+    >>> bank = NoiseBank(folder, cache, shares=shares)
+    >>> bank.prepare()
+    >>> bank.range("hiss", "test")
+    (128000, 160000)
+    >>> one_second = bank.segment("hiss", "test", 0.5, 16000)
+    >>> level = 10 * np.log10(np.mean(one_second.astype(float) ** 2))
+    >>> bool(abs(bank.level("hiss", "test", 0.5, 16000) - level) < 1e-6)
+    True
+    """
+
+    def __init__(
+        self, noise_folder, cache_folder, noise_types=None, shares=None
+    ):
+        self.noise_folder = pathlib.Path(noise_folder)
+        self.cache_folder = pathlib.Path(cache_folder)
+        self.noise_types = noise_types
+        self.shares = shares
+        self._opened = {}
+
+    def __getstate__(self):
+        # a worker process maps the files itself, it is not sent a copy
+        return {**self.__dict__, "_opened": {}}
+
+    def prepare(self):
+        """Resample and measure the recordings, unless that was done before.
+
+        What is kept is named after the recordings' content, so that other
+        recordings never meet a stale copy.
+
+        Raises
+        ------
+        InputError
+            If the folder, a type or a recording cannot be used.
+        """
+        recordings = self._recordings()
+        self.types = list(recordings)
+        self.checksums = {
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in recordings.items()
+        }
+        key = json.dumps([self.checksums, self.shares])
+        name = hashlib.sha256(key.encode()).hexdigest()[:16]
+        self._folder = self.cache_folder / name
+        with locked(self._folder):
+            if not self._folder.is_dir():
+                self._prepare_all(recordings)
+
+    def _prepare_all(self, recordings):
+        with replaced_folder(self._folder) as folder:
+            rows = [
+                self._prepare_one(name, path, folder)
+                for name, path in tqdm(
+                    recordings.items(), desc="preparing noise"
+                )
+            ]
+            pandas.DataFrame(rows).to_csv(folder / CATALOGUE, index=False)
+
+    def range(self, noise_type, part):
+        """First sample of a part's range, and the first one after it."""
+        row = self._catalogue.loc[noise_type]
+        return int(row[f"{part}_start"]), int(row[f"{part}_stop"])
+
+    def start(self, noise_type, part, position, length):
+        """First sample of the segment at a position.
+
+        Arguments
+        ---------
+        noise_type : str
+            One of ``types``.
+        part : str
+            "train", "valid" or "test".
+        position : float
+            In [0, 1): 0 is the first possible segment, 1 would be the last.
+        length : int
+            Samples. A range that is not longer is repeated from its start.
+
+        Returns
+        -------
+        int
+            Place in the recording, samples.
+        """
+        first, stop = self.range(noise_type, part)
+        return first + int(position * max(0, stop - first - length))
+
+    def segment(self, noise_type, part, position, length):
+        """Noise for an utterance, from within the part's range only.
+
+        Arguments are those of ``start``.
+
+        Returns
+        -------
+        np.ndarray
+            (length,), float32.
+        """
+        start = self.start(noise_type, part, position, length)
+        stop = self.range(noise_type, part)[1]
+        samples = self._open(f"{noise_type}.npy")[
+            start : min(start + length, stop)
+        ]
+        return loop_to_length(samples, length)
+
+    def level(self, noise_type, part, position, length, weighting="none"):
+        """Level of that segment after the measurement filter.
+
+        The filter has run over the whole recording, as in FANT. The cost does
+        not depend on the length. Arguments are those of ``start``, and
+
+        weighting : str
+            One of ``mlkd_brain.noise.mixing.WEIGHTINGS``.
+
+        Returns
+        -------
+        float
+            RMS level, dBov (0 dB = mean square 1).
+        """
+        sums = self._open(f"{noise_type}.{weighting}.npy")
+        # the weighted modes are measured at half the rate
+        rate = 1 if weighting == "none" else 2
+        start = self.start(noise_type, part, position, length) // rate
+        period = self.range(noise_type, part)[1] // rate - start
+        wanted = max(1, length // rate)
+        repeats, rest = divmod(wanted, min(period, wanted))
+        period = min(period, wanted)
+        energy = repeats * (sums[start + period] - sums[start])
+        energy += sums[start + rest] - sums[start]
+        return float(10 * np.log10(energy / wanted + 1e-20))
+
+    def mix(self, speech, speech_level, draw, part, weighting, name="speech"):
+        """The utterance with noise, as FANT adds it.
+
+        A silent utterance has no SNR: it comes back unchanged, with a warning.
+
+        Arguments
+        ---------
+        speech : np.ndarray
+            Clean utterance, (time,).
+        speech_level : float
+            Its active level under this weighting, dBov.
+        draw : Draw
+            What to add, how loud, and from where.
+        part : str
+            "train", "valid" or "test".
+        weighting : str
+            One of ``mlkd_brain.noise.mixing.WEIGHTINGS``.
+        name : str
+            What the warning calls the utterance.
+
+        Returns
+        -------
+        np.ndarray
+            (time,), float32, at most full scale.
+        """
+        place = (draw.noise, part, draw.position, len(speech))
+        gain = gain_from_levels(
+            speech_level, self.level(*place, weighting), draw.snr_db
+        )
+        if gain == 0.0:
+            silent = "speech" if speech_level <= SILENT_SPEECH else "noise"
+            warnings.warn(f"{name}: no noise is added, the {silent} is silent.")
+            return speech
+        return add_scaled(speech, self.segment(*place), gain)
+
+    @property
+    def _catalogue(self):
+        if CATALOGUE not in self._opened:
+            table = pandas.read_csv(self._folder / CATALOGUE)
+            self._opened[CATALOGUE] = table.set_index("noise")
+        return self._opened[CATALOGUE]
+
+    def _open(self, name):
+        if name not in self._opened:
+            self._opened[name] = np.load(self._folder / name, mmap_mode="r")
+        return self._opened[name]
+
+    def _recordings(self):
+        """Files to use, by type; raises InputError when one is missing."""
+        if not self.noise_folder.is_dir():
+            raise InputError(
+                f"noise_folder '{self.noise_folder}' is not a folder. Get the "
+                "NOISEX-92 recordings (babble, f16, factory1, hfchannel, volvo) "
+                "as wav files and give their folder with --noise_folder or "
+                "NOISEX92_ROOT; `make demo` runs without them."
+            )
+        found = self._found()
+        wanted = list(self.noise_types or found)
+        missing = [name for name in wanted if name not in found]
+        if missing or not found:
+            raise InputError(
+                f"{self.noise_folder}: has no recording of "
+                f"{', '.join(missing) or 'any noise'}; it holds "
+                f"{', '.join(found) or 'no wav, flac or ogg file'}. Add it, or "
+                "change --noise_types."
+            )
+        return {name: found[name] for name in wanted}
+
+    def _found(self):
+        """Recordings in the folder, by type."""
+        found = {}
+        for path in sorted(self.noise_folder.iterdir()):
+            if path.suffix.lower() not in AUDIO_SUFFIXES:
+                continue
+            if path.name.startswith("._"):  # AppleDouble, no recording
+                continue
+            if path.stem in found or path.stem == "clean":
+                raise InputError(
+                    f"{path}: the name of a recording is its type; 'clean' "
+                    "stands for speech without noise, and no two recordings "
+                    "can have the same. Rename it."
+                )
+            found[path.stem] = path
+        return found
+
+    def holds_none_of_its_types(self):
+        """Whether the folder is there and has other recordings altogether."""
+        if not self.noise_folder.is_dir():
+            return False
+        return not set(self.noise_types or []) & set(self._found())
+
+    def _prepare_one(self, name, path, folder):
+        waveform = read_checked(path, shortest_seconds=1.0).numpy()
+        np.save(folder / f"{name}.npy", waveform)
+        for weighting in WEIGHTINGS:
+            filtered, _ = measurement_filter(waveform, weighting, SAMPLE_RATE)
+            sums = np.concatenate([[0.0], np.cumsum(np.square(filtered))])
+            np.save(folder / f"{name}.{weighting}.npy", sums)
+        row = {"noise": name, "source": path.name, "samples": len(waveform)}
+        for part, (start, stop) in _ranges(len(waveform), self.shares).items():
+            if not np.any(waveform[start:stop]):
+                raise InputError(
+                    f"{path}: is silent in the {part} part, samples {start} to "
+                    f"{stop}; use another recording."
+                )
+            row |= {f"{part}_start": start, f"{part}_stop": stop}
+        return row
+
+
+def _ranges(samples, shares):
+    """Disjoint ranges in samples, even so that half the rate splits alike."""
+    ranges, start = {}, 0
+    edges = np.cumsum(list(shares.values())) / sum(shares.values())
+    for part, edge in zip(shares, edges):
+        stop = int(round(samples * edge)) // 2 * 2
+        ranges[part] = (start, stop)
+        start = stop
+    return ranges

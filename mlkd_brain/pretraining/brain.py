@@ -1,0 +1,266 @@
+"""A Brain that learns from unlabelled speech.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import time
+from functools import partial
+
+import numpy as np
+import speechbrain as sb
+import torch
+from tqdm import tqdm
+
+from mlkd_brain.audio import SAMPLE_RATE
+from mlkd_brain.pretraining.distortions import generator
+from mlkd_brain.run.epoch_clock import time_left
+
+
+class MaskedSpans:
+    """Draws which frames are hidden from the transformer.
+
+    Arguments
+    ---------
+    share : float
+        Frames that begin a span, times its length, in [0, 1).
+    span : int
+        Frames of a span, at least 1; spans may overlap.
+
+    Raises
+    ------
+    ValueError
+        If one of them is out of range.
+
+    Example
+    -------
+    >>> MaskedSpans(share=0.0, span=5)(("u1", 1), frames=100).sum()
+    tensor(0.)
+    """
+
+    def __init__(self, share, span):
+        if not (0 <= share < 1 and span >= 1):
+            raise ValueError(
+                f"masked_share is {share} and masked_frames {span}; give a share "
+                "in [0, 1) and at least 1 frame."
+            )
+        self.share, self.span = share, span
+
+    def __call__(self, key, frames):
+        """Draw for a piece.
+
+        Arguments
+        ---------
+        key : tuple
+            What the draw depends on.
+        frames : int
+            Frames of the piece.
+
+        Returns
+        -------
+        torch.Tensor
+            1 on masked frames, float, (frames,).
+        """
+        starts = generator("mask", *key).random(frames) < self.share / self.span
+        reached = np.convolve(starts, np.ones(self.span))[:frames]
+        return torch.from_numpy(reached > 0).float()
+
+
+class FrameMasking(torch.nn.Module):
+    """Replaces masked frames by a learned vector where they enter the transformer.
+
+    Arguments
+    ---------
+    encoder : mlkd_brain.method.lobes.SpeechEncoder
+        Masked while ``masked`` is set.
+    """
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.vector = torch.nn.Parameter(torch.rand(encoder.hidden_size))
+        self.masked = None
+        encoder.model.feature_projection.register_forward_hook(self._replace)
+
+    def _replace(self, projection, inputs, outputs):
+        hidden, features = outputs
+        if self.masked is not None:
+            masked = self.masked[..., None]
+            hidden = torch.where(masked, self.vector.to(hidden.dtype), hidden)
+        return hidden, features
+
+
+def hidden_states(encoding, block):
+    """A block's output, or with None the encoder's, (batch, frames, features)."""
+    return encoding.last if block is None else encoding.blocks[block - 1]
+
+
+def drop_blocks(encoder, share):
+    """Have training leave out each transformer block with some probability.
+
+    Blocks that have learned to do without their neighbours make a good student
+    of every second one. Unlike the layer drop of transformers, a dropped block
+    still has a hidden state: its input.
+
+    Source: Fan et al., "Reducing Transformer Depth on Demand with Structured
+    Dropout", ICLR 2020 (https://arxiv.org/abs/1909.11556).
+
+    Arguments
+    ---------
+    encoder : mlkd_brain.method.lobes.SpeechEncoder
+        Changed in place.
+    share : float
+        Probability, in [0, 1).
+
+    Returns
+    -------
+    mlkd_brain.method.lobes.SpeechEncoder
+        The same encoder.
+    """
+    for block in encoder.model.encoder.layers:
+        block.forward = partial(_forward_or_not, block, block.forward, share)
+    return encoder
+
+
+def _forward_or_not(block, forward, share, hidden, *args, **kwargs):
+    if block.training and torch.rand(()) < share:
+        return hidden
+    return forward(hidden, *args, **kwargs)
+
+
+class PretrainingBrain(sb.Brain):
+    """Learns what the workers ask of the clean piece from the distorted one.
+
+    Modules: ``encoder``, a ``SpeechEncoder``; ``masking``, its ``FrameMasking``;
+    ``descriptors``, ``FrameDescriptors`` with the encoder's frames; ``scale``,
+    their ``Standardiser``; ``workers``, a ModuleDict, see ``mlkd_brain.pretraining.workers``.
+    Hparams: ``worker_weights`` by name; ``lr_schedule``, a SpeechBrain scheduler
+    that only lacks its ``num_training_steps``; ``measured_utterances``,
+    ``epoch_counter``, ``number_of_epochs`` and ``train_logger``. A batch has
+    ``clean_sig``, ``sig`` and ``masked``.
+    """
+
+    def fit_speech(self, datasets):
+        """Measure the targets' scale, then train.
+
+        Arguments
+        ---------
+        datasets : dict
+            "train" and "valid".
+        """
+        self._measure(datasets["train"], self.hparams.measured_utterances)
+        loader = self.make_dataloader(
+            datasets["train"],
+            sb.Stage.TRAIN,
+            **self.hparams.train_dataloader_opts,
+        )
+        steps = len(loader) // self.grad_accumulation_factor  # of an epoch
+        self.schedule = self.hparams.lr_schedule(
+            num_training_steps=steps * self.hparams.number_of_epochs
+        )
+        self.fit(
+            self.hparams.epoch_counter,
+            loader,
+            datasets["valid"],
+            valid_loader_kwargs=self.hparams.valid_dataloader_opts,
+        )
+
+    def compute_forward(self, batch, stage):
+        """Hidden states of what is heard, and the descriptors of what is clean.
+
+        Returns
+        -------
+        encoding : mlkd_brain.method.lobes.Encoding
+            Of the distorted piece.
+        targets : torch.Tensor
+            Standardised descriptors, (batch, frames, descriptors).
+        """
+        batch = batch.to(self.device)
+        self.modules.masking.masked = batch.masked.data > 0.5
+        encoding = self.modules.encoder(*batch.sig)
+        frames = encoding.frame_mask.shape[1]
+        return encoding, self._targets(batch.clean_sig.data)[:, :frames]
+
+    def _targets(self, wavs):
+        return self.modules.scale(self.modules.descriptors(wavs))
+
+    def compute_objectives(self, predictions, batch, stage):
+        """Weighted sum of the workers' losses, ()."""
+        encoding, targets = predictions
+        masked = self.modules.masking.masked
+        losses = {
+            name: worker(
+                hidden_states(encoding, worker.block),
+                targets,
+                encoding.frame_mask,
+                masked,
+            )
+            for name, worker in self.modules.workers.items()
+            if self.hparams.worker_weights[name]
+        }
+        for name, loss in losses.items():
+            self.term_sums[name] = self.term_sums.get(name, 0) + loss.detach()
+        self.batches += 1
+        self.samples += int((batch.sig.lengths * batch.sig.data.shape[1]).sum())
+        weights = self.hparams.worker_weights
+        return sum(weights[name] * loss for name, loss in losses.items())
+
+    @torch.no_grad()
+    def _measure(self, dataset, utterances):
+        measured = range(min(utterances, len(dataset)))
+        pieces = [
+            self.modules.descriptors(
+                dataset[i]["clean_sig"][None].to(self.device)
+            )
+            for i in tqdm(measured, desc="measuring targets")
+        ]
+        self.modules.scale.measure(torch.cat(pieces, dim=1)[0])
+        targets = [self.modules.scale(piece) for piece in pieces]
+        for worker in self.modules.workers.values():
+            if hasattr(worker, "measure"):
+                worker.measure(targets)
+
+    def fit_batch(self, batch):
+        """Sets the learning rate, which depends on the step alone."""
+        lr = self.schedule.calculate_lr(self.optimizer_step + 1)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        return super().fit_batch(batch)
+
+    def on_fit_start(self):
+        """Recovers the latest checkpoint and starts the clock."""
+        super().on_fit_start()
+        self.first_epoch = self.hparams.epoch_counter.current
+        self.started = time.monotonic()
+
+    def on_stage_start(self, stage, epoch=None):
+        """Empties the statistics of the last stage."""
+        self.term_sums, self.batches, self.samples = {}, 0, 0
+        self.stage_started = time.monotonic()
+
+    def on_stage_end(self, stage, stage_loss, epoch=None):
+        """Logs the epoch and keeps the last checkpoint."""
+        stats = {
+            "loss": stage_loss,
+            **{k: float(v) / self.batches for k, v in self.term_sums.items()},
+        }
+        if stage == sb.Stage.TRAIN:
+            took = time.monotonic() - self.stage_started
+            self.pace = self.samples / SAMPLE_RATE / took
+            self.train_stats = stats
+            return
+        self.hparams.train_logger.log_stats(
+            stats_meta={
+                "epoch": epoch,
+                "audio hours per hour": self.pace,
+                "time left": time_left(
+                    time.monotonic() - self.started,
+                    epoch - self.first_epoch,
+                    self.hparams.number_of_epochs - epoch,
+                ),
+            },
+            train_stats=self.train_stats,
+            valid_stats=stats,
+        )
+        self.checkpointer.save_and_keep_only(
+            meta={"epoch": epoch, "loss": stage_loss}, num_to_keep=1
+        )

@@ -1,0 +1,113 @@
+"""What every script of a recipe begins with: options and data.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import os
+import pathlib
+import re
+
+import speechbrain as sb
+from hyperpyyaml import load_hyperpyyaml
+from speechbrain.dataio.encoder import CategoricalEncoder
+from speechbrain.utils.distributed import run_on_main
+
+from mlkd_brain.data.folds import write_fold
+from mlkd_brain.errors import InputError
+
+
+def load_hparams(argv):
+    """Read a script's command line and its yaml.
+
+    Arguments
+    ---------
+    argv : list of str
+        ``hparams/x.yaml`` and ``--key value`` for SpeechBrain or the yaml.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, or an option is unknown or out of range.
+
+    Returns
+    -------
+    hparams_file : str
+        The yaml's path.
+    hparams : dict
+        Everything the yaml declares.
+    run_opts : dict
+        SpeechBrain's own options.
+    overrides : str
+        Options that replace keys of the yaml, as yaml.
+    """
+    # oneDNN keeps compiled code for each of the last 1024 shapes of a batch, and
+    # every batch has another length: gigabytes on a CPU, and no faster
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8")
+    hparams_file, run_opts, overrides = sb.parse_arguments(argv)
+    try:
+        with open(hparams_file, encoding="utf-8") as yaml:
+            hparams = load_hyperpyyaml(yaml, overrides)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{error.filename}: no such file. Run from the recipe's folder, e.g. "
+            "python train_teacher.py hparams/teacher.yaml"
+        ) from None
+    except KeyError as error:
+        unknown = re.search(r"Override '(\w+)' not found", str(error))
+        if unknown is None:
+            raise
+        raise InputError(
+            f"{hparams_file} has no key '{unknown[1]}'; the keys at its top "
+            "level can be given as --key value."
+        ) from None
+    except ValueError as error:
+        raise InputError(f"{hparams_file}: {error}") from None
+    return hparams_file, hparams, run_opts, overrides
+
+
+def prepare_fold(hparams, prepare):
+    """Have the corpus prepared and the fold's three manifests written.
+
+    Arguments
+    ---------
+    hparams : dict
+        Of the run.
+    prepare : callable
+        The recipe's ``prepare_<corpus>``.
+
+    Raises
+    ------
+    InputError
+        If the corpus or the fold cannot be used.
+    """
+    corpus = ("data_folder", "manifest_folder", "allow_partial", "skip_prep")
+    run_on_main(prepare, kwargs={key: hparams[key] for key in corpus})
+    fold = ("manifest_folder", "fold", "validates_on", "emotions")
+    run_on_main(
+        write_fold,
+        kwargs={key: hparams[key] for key in (*fold, "output_folder")},
+    )
+
+
+def make_label_encoder(emotions, save_folder):
+    """Class names and indices, kept beside the checkpoints.
+
+    Arguments
+    ---------
+    emotions : list of str
+        In the order of the logits.
+    save_folder : str or pathlib.Path
+        Where label_encoder.txt goes.
+
+    Returns
+    -------
+    CategoricalEncoder
+        Knows the emotions and nothing else.
+    """
+    path = pathlib.Path(save_folder) / "label_encoder.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    encoder = CategoricalEncoder()
+    encoder.load_or_create(path, from_iterables=[emotions])
+    encoder.expect_len(len(emotions))
+    return encoder

@@ -1,0 +1,54 @@
+"""Tensors on disk, one file a key.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import os
+from urllib.parse import quote
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from mlkd_brain.errors import InputError
+
+
+class TensorStore:
+    """A dictionary of named tensors by key, one memory-mapped file a key.
+
+    Arguments
+    ---------
+    folder : pathlib.Path
+        Exists before anything is written.
+
+    Example
+    -------
+    >>> import torch
+    >>> answers = TensorStore(getfixture("tmp_path"))
+    >>> answers["u1"] = {"logits": torch.ones(4)}
+    >>> "u1" in answers, "u2" in answers, answers["u1"]["logits"].sum().item()
+    (True, False, 4.0)
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def _path(self, key):
+        return self.folder / f"{quote(key, safe='')}.safetensors"
+
+    def __contains__(self, key):
+        return self._path(key).is_file()
+
+    def __setitem__(self, key, tensors):
+        unfinished = self._path(key).with_suffix(".unfinished")
+        save_file(tensors, unfinished)
+        os.replace(unfinished, self._path(key))
+
+    def __getitem__(self, key):
+        try:
+            return load_file(self._path(key))
+        except (OSError, SafetensorError) as error:
+            raise InputError(
+                f"{self._path(key)}: cannot be read ({error}). Delete it; the "
+                "next start of the training computes it anew."
+            ) from None
