@@ -29,7 +29,7 @@ from mlkd_brain.method.losses import (
     MultiLevelObjective,
 )
 from mlkd_brain.method.schedule import LearningRate
-from mlkd_brain.method.teacher_cache import Guide
+from mlkd_brain.method.teacher_cache import TargetTeacher
 
 LAYERS = [2, 4, 6, 8, 10, 12]
 LARGEST_GRADIENT = 5.0  # norm; SpeechBrain's default
@@ -78,7 +78,7 @@ class PlainLoop:
     def __init__(self, source, dataset, device, keeps_conv_graph=False):
         self.dataset, self.device = dataset, device
         teacher, self.student = teacher_and_student(source, device)
-        self.guide = Guide(teacher, LAYERS)
+        self.target_teacher = TargetTeacher(teacher, LAYERS)
         convs = self.student.encoder.model.feature_extractor
         convs._requires_grad = keeps_conv_graph
         self.objective = objective()
@@ -92,7 +92,7 @@ class PlainLoop:
             logits = batch.teacher_logits.data
             blocks = list(batch.teacher_blocks.data.unbind(dim=2))
         else:
-            logits, blocks = self.guide(*batch.clean_sig)
+            logits, blocks = self.target_teacher(*batch.clean_sig)
         heard = self.student(*batch.sig)
         labels = batch.emo_encoded.data.squeeze(-1)
         loss, _ = self.objective(
@@ -133,7 +133,7 @@ class OurLoop:
             run_opts={"device": device, "precision": precision},
             teacher=teacher,
         )
-        self.guide = self.brain.guide
+        self.target_teacher = self.brain.target_teacher
         self.brain.on_fit_start()
         self.brain.on_stage_start(sb.Stage.TRAIN)
         self.brain.modules.train()

@@ -37,7 +37,7 @@ def curve(name, source, folder):
     start = time.perf_counter()
     loop = LOOPS[name].make(source, dataset, "cpu")
     cache = TeacherCache(LOOPS[name].cache, "float32", folder / name)
-    cache.attach(dataset, loop.guide, batch_size=8)
+    cache.attach(dataset, loop.target_teacher, batch_size=8)
     torch.manual_seed(3)  # the same dropout
     heard, points = 0, []
     for batch in tqdm(epoch_of(name, durations), desc=name):

@@ -20,7 +20,7 @@ from bench.results import add, markdown, row
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.mixing import mix, speech_level
-from mlkd_brain.noise.sampling import DrawnNoise
+from mlkd_brain.noise.sampling import NoiseSampler
 
 SECONDS = 4.5  # the mean utterance of IEMOCAP
 REPEATS = 200
@@ -49,8 +49,8 @@ def contestants(folder):
     shares = {"train": 0.6, "valid": 0.2, "test": 0.2}
     bank = NoiseBank(folder / "noise", folder / "cache", shares=shares)
     bank.prepare()
-    drawn = DrawnNoise(bank, "train", [0, 5, 10, 15, 20], WEIGHTING, seed=1)
-    drawn.settle()
+    drawn = NoiseSampler(bank, "train", [0, 5, 10, 15, 20], WEIGHTING, seed=1)
+    drawn.resolve()
     speech = read_mono(folder / "speech.wav")
     samples = speech.numpy()
     level = speech_level(samples, WEIGHTING)

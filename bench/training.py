@@ -27,7 +27,7 @@ from bench.contestant import THREADS, Contestant, peak_megabytes, say
 from bench.lengths import dataset_of, iemocap_like, padding_of, sample_of
 from bench.loops import OurLoop, PlainLoop, save_encoder
 from bench.results import add, markdown, row
-from mlkd_brain.data.samplers import BatchesOfLikeLength
+from mlkd_brain.data.samplers import LengthBucketSampler
 from mlkd_brain.method.teacher_cache import TeacherCache
 
 SPREAD = 0.2  # of the lengths in a batch, as in the yaml
@@ -75,7 +75,7 @@ ENCODERS = {"embedded": {}, "256 wide": WIDE, "base": BASE}
 
 def epoch_of(name, durations):
     """The batches of an epoch, places of utterances."""
-    return list(BatchesOfLikeLength(durations, 8, LOOPS[name].spread, seed=1))
+    return list(LengthBucketSampler(durations, 8, LOOPS[name].spread, seed=1))
 
 
 def batches_of(name, durations, count):
@@ -100,7 +100,7 @@ def worker(name, folder, count):
     loop = LOOPS[name].make(f"{folder}/encoder", dataset, device)
     cache = TeacherCache(LOOPS[name].cache, "float32", f"{folder}/{name}")
     start = time.perf_counter()
-    cache.attach(dataset, loop.guide, batch_size=8)
+    cache.attach(dataset, loop.target_teacher, batch_size=8)
     say(cache=(time.perf_counter() - start) / float(durations[heard].sum()))
     places = iter(range(len(heard)))
     for batch in batches:

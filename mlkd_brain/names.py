@@ -6,6 +6,9 @@ Authors
 
 CLEAN = "clean"  # the condition without noise, in predictions.csv and tables
 
+#: What is particular to a corpus, beside the yaml files that recipes share.
+CORPUS = "corpus.yaml"
+
 #: Files in the folder of a run, ``<results>/<system>/<seed>/fold_<k>``.
 HPARAMS = "hyperparams.yaml"
 PROTOCOL = "protocol.json"

@@ -38,7 +38,7 @@ from mlkd_brain.markdown import around, markdown_table, write_into
 from mlkd_brain.method.metrics import sdr_db, si_sdr_db
 from mlkd_brain.noise.bank import AUDIO_SUFFIXES
 from mlkd_brain.noise.levels import gain_from_levels, noise_level
-from mlkd_brain.noise.sampling import evaluation_draw
+from mlkd_brain.noise.sampling import evaluation_sample
 from mlkd_brain.run.experiment import load_hparams
 
 WHITE = "white"
@@ -86,7 +86,7 @@ def learn_fold(hparams, manifests, fold):
     parts = fold_speakers(list(manifests), fold, hparams["validates_on"])
     train = pandas.concat([manifests[name] for name in parts["train"]])
     speech = (wav for _, wav in read_all(train, hparams["data_folder"]))
-    hparams["train_noise"].settle()
+    hparams["train_noise"].resolve()
     ranges = training_ranges(hparams["train_noise"])
     hparams["enhancement"].learn(speech, ranges)
     return manifests[parts["test"][0]]
@@ -100,7 +100,7 @@ def read_all(manifest, data_folder):
 
 def mixture(clean, bank, utterance, noise, snr_db):
     """The utterance with unseen noise, (time,); no level is limited."""
-    position = evaluation_draw(utterance, noise, snr_db).position
+    position = evaluation_sample(utterance, noise, snr_db).position
     segment = bank.segment(noise, "test", position, len(clean))
     levels = noise_level(clean.numpy()), noise_level(segment)
     gain = gain_from_levels(*levels, snr_db)

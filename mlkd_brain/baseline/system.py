@@ -48,7 +48,7 @@ class Baseline(torch.nn.Module):
 
     #: ``NoiseGrid`` tells it which noise it hears, which decides on nothing but
     #: what an oracle is to know, and on what is kept.
-    is_told_noise = True
+    takes_noise_label = True
 
     def __init__(self, front_end, features, classifier, cache=None):
         super().__init__()
@@ -192,7 +192,7 @@ def training_ranges(noise):
 
     Arguments
     ---------
-    noise : mlkd_brain.noise.sampling.DrawnNoise
+    noise : mlkd_brain.noise.sampling.NoiseSampler
         Settled.
 
     Returns
@@ -236,7 +236,7 @@ def hear(model, dataset, said, noise=None):
         Has "clean_sig"; where there is a noise, "noisy_sig", too.
     said : str
         What the progress bar calls it.
-    noise : mlkd_brain.noise.sampling.DrawnNoise, optional
+    noise : mlkd_brain.noise.sampling.NoiseSampler, optional
         What it is heard with; clean speech by default.
 
     Returns
@@ -249,7 +249,7 @@ def hear(model, dataset, said, noise=None):
     rows = []
     with dataset.output_keys_as(["id", wav, "emo_encoded", "spk_id"]):
         for item in tqdm(dataset, desc=said, unit="utt"):
-            true = CLEAN if noise is None else noise.draw(item["id"]).noise
+            true = CLEAN if noise is None else noise.sample(item["id"]).noise
             features = model.describe([item[wav]], true)[0].numpy()
             rows.append((features, int(item["emo_encoded"]), item["spk_id"]))
     return Heard(*(np.stack(column) for column in zip(*rows)))

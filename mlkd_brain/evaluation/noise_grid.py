@@ -23,18 +23,18 @@ from mlkd_brain.method.metrics import unweighted_accuracy, weighted_accuracy
 from mlkd_brain.method.teachers import recover_best, training_command
 from mlkd_brain.names import CLEAN, COMPLEXITY, PREDICTIONS, PROTOCOL
 from mlkd_brain.noise.mixing import WEIGHTINGS
-from mlkd_brain.noise.sampling import evaluation_draw
+from mlkd_brain.noise.sampling import evaluation_sample
 from mlkd_brain.run.protocol import noise_ranges, read_protocol
 
 #: Keys of a run that an evaluation may change.
-HEARD = {"weighting", "snrs_db", "noise_types", "batch_size"}
+TEST_OPTIONS = {"weighting", "snrs_db", "noise_types", "batch_size"}
 
 
 class NoiseGrid:
     """Scores a classifier on clean speech and on every noise x SNR.
 
     Each recording is read once and heard in every condition. The mixtures are
-    those of ``evaluation_draw``: every system hears the same.
+    those of ``evaluation_sample``: every system hears the same.
 
     Arguments
     ---------
@@ -125,7 +125,7 @@ class NoiseGrid:
             mixture = self.bank.mix(
                 speech.numpy(),
                 utterance[f"level_{self.weighting}"],
-                evaluation_draw(utterance["ID"], noise, snr_db),
+                evaluation_sample(utterance["ID"], noise, snr_db),
                 part,
                 self.weighting,
                 name=utterance["ID"],
@@ -173,7 +173,7 @@ class NoiseGrid:
 
 def _is_told(model):
     """Whether a model is told the noise it hears; neural systems are not."""
-    return getattr(model, "is_told_noise", False)
+    return getattr(model, "takes_noise_label", False)
 
 
 def noise_grid(predictions):

@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from speechbrain.utils.logger import get_logger
 
 from mlkd_brain.audio import SAMPLE_RATE
-from mlkd_brain.data.samplers import BatchesOfLikeLength
+from mlkd_brain.data.samplers import LengthBucketSampler
 from mlkd_brain.method.lobes import freeze
 from mlkd_brain.method.metrics import unweighted_accuracy, weighted_accuracy
-from mlkd_brain.method.teacher_cache import Guidance, Guide
+from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherTargets
 from mlkd_brain.run.epoch_clock import EpochClock, pace, time_left
 from mlkd_brain.run.processes import added, of_all_processes, rank_and_size
-from mlkd_brain.run.step_memory import KeptForGradients, memory_of_training
+from mlkd_brain.run.step_memory import SavedActivations, memory_of_training
 
 logger = get_logger(__name__)
 
@@ -44,7 +44,7 @@ class EmotionBrain(sb.Brain):
     def fit_fold(self, datasets):
         """Train on one part of a fold and validate on another.
 
-        Hparams, besides those of the class: ``batch_size``, ``length_spread``,
+        Hparams, besides those of the class: ``batch_size``, ``bucket_jitter``,
         ``seed``, ``train_dataloader_opts`` and ``valid_dataloader_opts``.
 
         Arguments
@@ -55,7 +55,7 @@ class EmotionBrain(sb.Brain):
         # fit sets the epoch of the sampler in this place, of no other
         self.train_sampler = self._batches(
             datasets["train"],
-            self.hparams.length_spread,
+            self.hparams.bucket_jitter,
             self.grad_accumulation_factor,
         )
         self.memory_said = False
@@ -75,11 +75,11 @@ class EmotionBrain(sb.Brain):
             },
         )
 
-    def _batches(self, dataset, length_spread, steps_multiple=1):
-        return BatchesOfLikeLength(
+    def _batches(self, dataset, bucket_jitter, steps_multiple=1):
+        return LengthBucketSampler(
             [dataset.data[key]["duration"] for key in dataset.data_ids],
             self.hparams.batch_size,
-            length_spread,
+            bucket_jitter,
             self.hparams.seed,
             steps_multiple,
             *rank_and_size(),
@@ -100,7 +100,7 @@ class EmotionBrain(sb.Brain):
         batch = batch.to(self.device)
         if self.memory_said or stage != sb.Stage.TRAIN:
             return self.modules.model(*batch.sig)
-        with KeptForGradients(self.modules.parameters()) as kept:
+        with SavedActivations(self.modules.parameters()) as kept:
             predictions = self.modules.model(*batch.sig)
         self._say_memory(kept.bytes, batch.sig.data)
         return predictions
@@ -216,7 +216,7 @@ class DistillationBrain(EmotionBrain):
     (``clean_sig``), the student the noisy one (``sig``). Hparams, besides those
     of ``EmotionBrain``: ``objective``, a ``MultiLevelObjective``,
     ``teacher_layers``, the teacher's block paired with each student block,
-    counted from 1, and ``guidance_cache``, a ``TeacherCache``.
+    counted from 1, and ``target_cache``, a ``TeacherCache``.
 
     Arguments
     ---------
@@ -235,17 +235,17 @@ class DistillationBrain(EmotionBrain):
 
     def fit_fold(self, datasets):
         """Fill the teacher's cache, then train as ``EmotionBrain`` does."""
-        self.hparams.guidance_cache.attach(
-            datasets["train"], self.guide, self.hparams.batch_size
+        self.hparams.target_cache.attach(
+            datasets["train"], self.target_teacher, self.hparams.batch_size
         )
-        if self.hparams.guidance_cache.kind != "none":
+        if self.hparams.target_cache.kind != "none":
             self.teacher.cpu()  # it has said all it will be asked
         super().fit_fold(datasets)
 
     @property
-    def guide(self):
+    def target_teacher(self):
         """The teacher, asked for the blocks that are distilled."""
-        return Guide(self.teacher, self.hparams.teacher_layers)
+        return TargetTeacher(self.teacher, self.hparams.teacher_layers)
 
     def compute_forward(self, batch, stage):
         """Classify the noisy speech; in training, the teacher the clean one.
@@ -260,16 +260,16 @@ class DistillationBrain(EmotionBrain):
         predictions = super().compute_forward(batch, stage)
         if stage == sb.Stage.TRAIN:
             self.clock.lap(self.learner)
-            self.guidance = self._guidance(batch)
+            self.targets = self._targets(batch)
             self.clock.lap("teacher")
         return predictions
 
-    def _guidance(self, batch):
+    def _targets(self, batch):
         if not hasattr(batch, "teacher_blocks"):
-            return self.guide(*batch.clean_sig)
+            return self.target_teacher(*batch.clean_sig)
         # (batch, frames, layers, features)
         blocks = batch.teacher_blocks.data.unbind(dim=2)
-        return Guidance(batch.teacher_logits.data, list(blocks))
+        return TeacherTargets(batch.teacher_logits.data, list(blocks))
 
     def objective(self, predictions, labels, batch, stage):
         """The paper's three levels in training, cross-entropy elsewhere."""
@@ -277,9 +277,9 @@ class DistillationBrain(EmotionBrain):
             return super().objective(predictions, labels, batch, stage)
         return self.hparams.objective(
             predictions.logits,
-            self.guidance.logits,
+            self.targets.logits,
             predictions.blocks,
-            self.guidance.blocks,
+            self.targets.blocks,
             predictions.frame_mask,
             labels,
         )

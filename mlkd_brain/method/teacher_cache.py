@@ -34,10 +34,10 @@ DTYPES = {"float16": torch.float16, "float32": torch.float32}
 #: What a file must hold besides the tensors: header and file system's share.
 OVERHEAD = 4096  # bytes
 
-Guidance = namedtuple("Guidance", "logits blocks")
+TeacherTargets = namedtuple("TeacherTargets", "logits blocks")
 
 
-class Guide:
+class TargetTeacher:
     """A teacher that is asked for what its student learns from.
 
     Arguments
@@ -63,13 +63,13 @@ class Guide:
 
         Returns
         -------
-        Guidance
+        TeacherTargets
             ``logits``: unnormalised scores, (batch, classes); ``blocks``:
             hidden states of each distilled block, (batch, frames, features).
         """
         with torch.no_grad():
             heard = self.teacher(wavs, wav_lens)
-        return Guidance(
+        return TeacherTargets(
             heard.logits, [heard.blocks[k - 1] for k in self.layers]
         )
 
@@ -130,7 +130,7 @@ class TeacherCache:
         self.kind, self.dtype = kind, dtype
         self.folder = pathlib.Path(folder)
 
-    def attach(self, dataset, guide, batch_size):
+    def attach(self, dataset, target_teacher, batch_size):
         """Have each utterance come with what the teacher says of it.
 
         The output keys "teacher_logits", (classes,), and "teacher_blocks",
@@ -141,7 +141,7 @@ class TeacherCache:
         ---------
         dataset : DynamicItemDataset
             Has "id", "duration" and the output key "clean_sig".
-        guide : Guide
+        target_teacher : TargetTeacher
             Its teacher stands where it is to compute.
         batch_size : int
             Utterances that the teacher hears at once.
@@ -155,13 +155,13 @@ class TeacherCache:
             return
         if self.kind == "memory":
             answers = {}
-            self._complete(answers, dataset, guide, batch_size)
+            self._complete(answers, dataset, target_teacher, batch_size)
         else:
-            stamp = self._stamp(dataset, guide)
+            stamp = self._stamp(dataset, target_teacher)
             answers = TensorStore(self.folder / fingerprint(stamp))
             run_on_main(
                 self._complete_on_disk,
-                args=[answers, stamp, dataset, guide, batch_size],
+                args=[answers, stamp, dataset, target_teacher, batch_size],
             )
         dataset.add_dynamic_item(_remembered(answers))
         keys = dict(dataset.pipeline.output_mapping)
@@ -169,7 +169,7 @@ class TeacherCache:
         named = {name: name for name in _remembered(answers).provides}
         dataset.set_output_keys({**keys, **named})
 
-    def _stamp(self, dataset, guide):
+    def _stamp(self, dataset, target_teacher):
         utterances = [
             [
                 key,
@@ -179,18 +179,20 @@ class TeacherCache:
             for key in dataset.data_ids
         ]
         return {
-            **guide.stamp(),
+            **target_teacher.stamp(),
             "dtype": self.dtype,
             "utterances": fingerprint(sorted(utterances)),
         }
 
-    def _complete_on_disk(self, answers, stamp, dataset, guide, batch_size):
+    def _complete_on_disk(
+        self, answers, stamp, dataset, target_teacher, batch_size
+    ):
         with locked(answers.folder):
             answers.folder.mkdir(parents=True, exist_ok=True)
             write_json(stamp, answers.folder / "stamp.json")
-            self._complete(answers, dataset, guide, batch_size)
+            self._complete(answers, dataset, target_teacher, batch_size)
 
-    def _complete(self, answers, dataset, guide, batch_size):
+    def _complete(self, answers, dataset, target_teacher, batch_size):
         """Ask for what is missing, the longest first: they may not fit."""
         rows = [
             (dataset.data[key]["duration"], place)
@@ -200,9 +202,11 @@ class TeacherCache:
         if not rows:
             return
         rows.sort(reverse=True)
-        size = sum(guide.bytes_of(seconds, self.dtype) for seconds, _ in rows)
+        size = sum(
+            target_teacher.bytes_of(seconds, self.dtype) for seconds, _ in rows
+        )
         self._announce(size, len(rows))
-        device = next(guide.teacher.parameters()).device
+        device = next(target_teacher.teacher.parameters()).device
         # seconds of audio: what the time left depends on
         total = math.ceil(sum(seconds for seconds, _ in rows))
         with tqdm(total=total, unit="s", unit_scale=True) as progress:
@@ -210,7 +214,7 @@ class TeacherCache:
                 part = rows[start : start + batch_size]
                 with dataset.output_keys_as(["id", "clean_sig"]):
                     batch = PaddedBatch([dataset[place] for _, place in part])
-                self._ask(answers, batch.to(device), guide)
+                self._ask(answers, batch.to(device), target_teacher)
                 progress.update(sum(seconds for seconds, _ in part))
 
     def _announce(self, size, count):
@@ -227,8 +231,8 @@ class TeacherCache:
                 "--teacher_cache none, which asks the teacher at every step."
             )
 
-    def _ask(self, answers, batch, guide):
-        said = guide(*batch.clean_sig)
+    def _ask(self, answers, batch, target_teacher):
+        said = target_teacher(*batch.clean_sig)
         blocks = torch.stack(said.blocks, dim=2).to(DTYPES[self.dtype]).cpu()
         # (batch, frames, layers, features)
         if not torch.isfinite(blocks).all():
@@ -239,7 +243,7 @@ class TeacherCache:
         time = batch.clean_sig.data.shape[1]
         samples = (batch.clean_sig.lengths * time).round().long().tolist()
         for row, key in enumerate(batch.id):
-            frames = guide.teacher.encoder.count_frames(samples[row])
+            frames = target_teacher.teacher.encoder.count_frames(samples[row])
             answers[key] = {
                 "teacher_logits": said.logits[row].cpu(),
                 # a copy: a slice would keep the whole batch in memory

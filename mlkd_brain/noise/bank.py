@@ -194,7 +194,7 @@ class NoiseBank:
             Clean utterance, (time,).
         speech_level : float
             Its active level under this weighting, dBov.
-        draw : Draw
+        draw : NoiseSample
             What to add, how loud, and from where.
         part : str
             "train", "valid" or "test".

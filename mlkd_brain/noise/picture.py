@@ -205,7 +205,7 @@ def _decibels(text):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="mlkd noise",
-        description="Draw clean speech, the noise as added, and the mix.",
+        description="NoiseSample clean speech, the noise as added, and the mix.",
     )
     add = parser.add_argument
     add("speech", type=pathlib.Path, help="recording of clean speech")

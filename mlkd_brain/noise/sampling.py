@@ -11,10 +11,10 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.noise.mixing import WEIGHTINGS
 
 #: A noise type, an SNR in dB and a place in the recording's range, in [0, 1).
-Draw = namedtuple("Draw", "noise snr_db position")
+NoiseSample = namedtuple("NoiseSample", "noise snr_db position")
 
 
-class DrawnNoise:
+class NoiseSampler:
     """Draws a noise, an SNR and a segment for an utterance, and mixes them.
 
     What is drawn depends on the seed, the epoch and the utterance ID alone:
@@ -40,11 +40,11 @@ class DrawnNoise:
 
     Example
     -------
-    >>> noise = DrawnNoise(None, "train", [0, 20], "none", seed=1986)
+    >>> noise = NoiseSampler(None, "train", [0, 20], "none", seed=1986)
     >>> noise.types = ["babble", "volvo"]
-    >>> noise.draw("utterance_1") == noise.draw("utterance_1")
+    >>> noise.sample("utterance_1") == noise.sample("utterance_1")
     True
-    >>> noise.draw("utterance_1") == noise.draw("utterance_2")
+    >>> noise.sample("utterance_1") == noise.sample("utterance_2")
     False
     """
 
@@ -74,7 +74,7 @@ class DrawnNoise:
         self.held_out_noise = held_out_noise
         self.types = None
 
-    def settle(self):
+    def resolve(self):
         """Settle which types are drawn; the bank must be prepared.
 
         Raises
@@ -99,7 +99,7 @@ class DrawnNoise:
         """Recordings that can be drawn: type to checksum of the file."""
         return {name: self.bank.checksums[name] for name in self.types}
 
-    def draw(self, utterance):
+    def sample(self, utterance):
         """What this utterance is heard with in the current epoch.
 
         Arguments
@@ -109,13 +109,13 @@ class DrawnNoise:
 
         Returns
         -------
-        Draw
+        NoiseSample
             Noise type, SNR and position.
         """
         epoch = self.epoch_counter.current if self.epoch_counter else "fixed"
         key = (self.part, self.seed, epoch, utterance)
         noise, snr, position = uniform(key, 3)
-        return Draw(
+        return NoiseSample(
             self.types[int(noise * len(self.types))],
             self.snrs_db[int(snr * len(self.snrs_db))],
             position,
@@ -126,14 +126,14 @@ class DrawnNoise:
         return self.bank.mix(
             speech,
             speech_level,
-            self.draw(utterance),
+            self.sample(utterance),
             self.part,
             self.weighting,
             name=utterance,
         )
 
 
-def evaluation_draw(utterance, noise_type, snr_db):
+def evaluation_sample(utterance, noise_type, snr_db):
     """The mixture in which every system hears a test utterance.
 
     The segment is the same at every SNR, so that a curve over SNRs compares
@@ -150,17 +150,17 @@ def evaluation_draw(utterance, noise_type, snr_db):
 
     Returns
     -------
-    Draw
+    NoiseSample
         Depends on nothing else.
 
     Example
     -------
-    >>> at_0, at_20 = (evaluation_draw("u1", "volvo", snr) for snr in (0, 20))
+    >>> at_0, at_20 = (evaluation_sample("u1", "volvo", snr) for snr in (0, 20))
     >>> at_0.position == at_20.position
     True
     """
     (position,) = uniform(("test", utterance, noise_type), 1)
-    return Draw(noise_type, snr_db, position)
+    return NoiseSample(noise_type, snr_db, position)
 
 
 def uniform(key, count):

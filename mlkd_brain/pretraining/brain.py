@@ -47,7 +47,7 @@ class MaskedSpans:
         self.share, self.span = share, span
 
     def __call__(self, key, frames):
-        """Draw for a piece.
+        """NoiseSample for a piece.
 
         Arguments
         ---------

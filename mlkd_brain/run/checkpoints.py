@@ -13,7 +13,7 @@ from speechbrain.utils.distributed import if_main_process
 UNFINISHED = ".unfinished"
 
 
-class WholeCheckpointer(Checkpointer):
+class AtomicCheckpointer(Checkpointer):
     """A ``Checkpointer`` that can be killed while it saves.
 
     SpeechBrain's own writes into a checkpoint's folder, the meta file first: a
@@ -28,7 +28,7 @@ class WholeCheckpointer(Checkpointer):
     Example
     -------
     >>> folder = getfixture("tmp_path")
-    >>> checkpointer = WholeCheckpointer(folder)
+    >>> checkpointer = AtomicCheckpointer(folder)
     >>> saved = checkpointer.save_checkpoint(meta={"UA": 0.5})
     >>> [c.path == saved.path for c in checkpointer.list_checkpoints()]
     [True]

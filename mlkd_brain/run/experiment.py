@@ -4,17 +4,21 @@ Authors
  * The MLKD team 2026
 """
 
+import io
 import os
 import pathlib
 import re
+import sys
 
 import speechbrain as sb
 from hyperpyyaml import load_hyperpyyaml
+from ruamel.yaml import YAML
 from speechbrain.dataio.encoder import CategoricalEncoder
 from speechbrain.utils.distributed import run_on_main
 
 from mlkd_brain.data.folds import write_fold
 from mlkd_brain.errors import InputError
+from mlkd_brain.names import CORPUS
 
 
 def load_hparams(argv):
@@ -45,6 +49,9 @@ def load_hparams(argv):
     # every batch has another length: gigabytes on a CPU, and no faster
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8")
     hparams_file, run_opts, overrides = sb.parse_arguments(argv)
+    overrides = with_corpus(hparams_file, overrides)
+    # the preparer that the yaml names; a linked script lies elsewhere
+    sys.path.insert(0, str(pathlib.Path(hparams_file).absolute().parents[1]))
     try:
         with open(hparams_file, encoding="utf-8") as yaml:
             hparams = load_hyperpyyaml(yaml, overrides)
@@ -66,15 +73,42 @@ def load_hparams(argv):
     return hparams_file, hparams, run_opts, overrides
 
 
-def prepare_fold(hparams, prepare):
+def with_corpus(hparams_file, overrides):
+    """Overrides of a yaml, on top of those of its corpus.
+
+    The recipes of all corpora share their yaml files; what is particular to a
+    corpus stands in ``corpus.yaml`` beside them.
+
+    Arguments
+    ---------
+    hparams_file : str or pathlib.Path
+        The yaml.
+    overrides : str
+        Those of the command line, as yaml.
+
+    Returns
+    -------
+    str
+        As yaml; without a ``corpus.yaml`` as they were.
+    """
+    path = pathlib.Path(hparams_file).with_name(CORPUS)
+    if not path.is_file():
+        return overrides
+    yaml = YAML()
+    merged = yaml.load(path)
+    merged.update(yaml.load(overrides) or {})
+    stream = io.StringIO()
+    yaml.dump(merged, stream)
+    return stream.getvalue()
+
+
+def prepare_fold(hparams):
     """Have the corpus prepared and the fold's three manifests written.
 
     Arguments
     ---------
     hparams : dict
-        Of the run.
-    prepare : callable
-        The recipe's ``prepare_<corpus>``.
+        Of the run; ``prepare`` is the recipe's ``prepare_<corpus>``.
 
     Raises
     ------
@@ -82,7 +116,9 @@ def prepare_fold(hparams, prepare):
         If the corpus or the fold cannot be used.
     """
     corpus = ("data_folder", "manifest_folder", "allow_partial", "skip_prep")
-    run_on_main(prepare, kwargs={key: hparams[key] for key in corpus})
+    run_on_main(
+        hparams["prepare"], kwargs={key: hparams[key] for key in corpus}
+    )
     fold = ("manifest_folder", "fold", "validates_on", "emotions")
     run_on_main(
         write_fold,

@@ -7,7 +7,7 @@ Authors
 import torch
 
 
-class KeptForGradients(torch.autograd.graph.saved_tensors_hooks):
+class SavedActivations(torch.autograd.graph.saved_tensors_hooks):
     """Counts the bytes that a forward pass keeps for its backward pass.
 
     On any device: it watches what autograd saves, each storage once. Weights
@@ -22,7 +22,7 @@ class KeptForGradients(torch.autograd.graph.saved_tensors_hooks):
     -------
     >>> layer = torch.nn.Linear(256, 256, bias=False)
     >>> inputs = torch.randn(4, 256)
-    >>> with KeptForGradients(layer.parameters()) as kept:
+    >>> with SavedActivations(layer.parameters()) as kept:
     ...     loss = layer(inputs).sum()
     >>> kept.bytes == inputs.numel() * 4
     True

@@ -45,7 +45,7 @@ class Board:
             for run, step in plan.items()
         }
         self.reasons, self.epochs, self.since = {}, {}, {}
-        self.at_once = 1
+        self.max_concurrent = 1
 
     def __enter__(self):
         known = list(self.states.values()).count("done")
@@ -69,16 +69,16 @@ class Board:
         """Print a line, above the table if there is one."""
         self.console.print(words, markup=False, highlight=False, soft_wrap=True)
 
-    def ended(self, run, error=None, needs_failed=False):
-        """Note that a run is finished, failed, or skipped for its needs."""
+    def ended(self, run, error=None, dependency_failed=False):
+        """Note that a run is finished, failed, or skipped for its dependency."""
         state = "failed" if error else "done"
-        if needs_failed:
-            state, error = "skipped", f"needs {run.needs}"
+        if dependency_failed:
+            state, error = "skipped", f"depends on {run.depends_on}"
         if error:
             self.reasons[run] = error
         self._change(run, state)
 
-    def look(self, pending, study):
+    def refresh(self, pending, study):
         """See which runs have begun, and their epochs."""
         for run in pending:
             stamp = read_stamp(run.folder)
@@ -123,7 +123,7 @@ class Board:
             elif state == "running":
                 spent = time.monotonic() - self.since[run]
                 left += max(0, times.get(run, expected) - spent)
-        return left / self.at_once
+        return left / self.max_concurrent
 
     def _duration(self, run):
         """Seconds that a run took, or will take by its pace; None unknown."""

@@ -19,6 +19,7 @@ from mlkd_brain.fingerprint import (
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER
 from mlkd_brain.run.experiment import load_hparams
 from mlkd_brain.run.protocol import CHANGEABLE, plain_values
+from mlkd_brain.study.definition import top_level_keys
 
 EPOCHS = "number_of_epochs"
 ELSEWHERE = CHANGEABLE - {EPOCHS}  # keys that change no number
@@ -39,8 +40,6 @@ class Contents:
     ---------
     study : mlkd_brain.study.definition.Study
         What to run.
-    prepare : callable
-        The recipe's ``prepare_<corpus>``.
 
     Raises
     ------
@@ -48,8 +47,8 @@ class Contents:
         If options, corpus, noise, encoder or folds cannot be used.
     """
 
-    def __init__(self, study, prepare):
-        self.study, self.prepare = study, prepare
+    def __init__(self, study):
+        self.study = study
         self.of_systems = {}
 
     def of(self, run, needed=None):
@@ -60,14 +59,14 @@ class Contents:
         run : mlkd_brain.study.definition.Run
             Of the study.
         needed : dict, optional
-            Content of the run that it needs.
+            Content of the run that it depends on.
 
         Returns
         -------
         dict
             ``hparams`` as plain data, and digests of ``encoder``,
             ``manifests``, ``noise``, ``code`` and of the content of what it
-            ``needs``.
+            ``depends_on``.
         """
         alike = (run.yaml, *(p for p in run.overrides if p[0] not in EACH))
         if alike not in self.of_systems:
@@ -80,7 +79,7 @@ class Contents:
                 "seed": run.seed,
                 "fold": run.fold,
             },
-            "needs": needed and fingerprint(needed),
+            "depends_on": needed and fingerprint(needed),
         }
 
     def _of_system(self, run):
@@ -91,7 +90,7 @@ class Contents:
             "allow_partial",
             "skip_prep",
         )
-        self.prepare(**{key: hparams[key] for key in corpus})
+        hparams["prepare"](**{key: hparams[key] for key in corpus})
         manifests = pathlib.Path(hparams["manifest_folder"])
         speakers = list(read_speakers(manifests, hparams["emotions"]))
         for fold in self.study.settings["folds"]:
@@ -115,7 +114,7 @@ def settings(hparams_file, overrides):
     text = pathlib.Path(hparams_file).read_text(encoding="utf-8")
     built = {
         key.value for key, value in yaml.compose(text).value if is_built(value)
-    } - (yaml.safe_load(overrides or "") or {}).keys()
+    } - top_level_keys(overrides or "")
     return {
         key: value
         for key, value in plain_values(

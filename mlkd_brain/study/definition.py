@@ -1,4 +1,4 @@
-"""A study as plain data: systems x folds x seeds, and what each run needs first.
+"""A study as plain data: systems x folds x seeds, and what each run depends on.
 
 Authors
  * The MLKD team 2026
@@ -14,6 +14,7 @@ import re
 import yaml
 
 from mlkd_brain.errors import InputError
+from mlkd_brain.names import CORPUS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Run:
         Keys of the yaml, and values as words of a command line.
     folder : pathlib.Path
         Its ``output_folder``.
-    needs : Run, optional
+    depends_on : Run, optional
         What must be finished first, the teacher.
     """
 
@@ -47,7 +48,7 @@ class Run:
     yaml: str
     overrides: tuple
     folder: pathlib.Path
-    needs: "Run | None" = None
+    depends_on: "Run | None" = None
 
     def __str__(self):
         return f"{self.system}/{self.seed}/fold_{self.fold}"
@@ -98,12 +99,12 @@ class Study:
                     f"in {self.recipe}; change `definitions` of the study, or "
                     "run from the recipe's folder."
                 )
-        needed = definitions[name].get("needs")
+        needed = definitions[name].get("depends_on")
         if needed is not None:
             self.check(needed)
 
     def runs(self):
-        """Every run, what it needs before it, one fold after the other.
+        """Every run, what it depends on before it, one fold after the other.
 
         Returns
         -------
@@ -119,12 +120,12 @@ class Study:
     def _add(self, made, system, seed, fold):
         key = (system, seed, fold)
         if key not in made:
-            needed = self.settings["definitions"][system].get("needs")
-            needs = needed and self._add(made, needed, seed, fold)
-            made[key] = self.run(system, seed, fold, needs)
+            needed = self.settings["definitions"][system].get("depends_on")
+            depends_on = needed and self._add(made, needed, seed, fold)
+            made[key] = self.run(system, seed, fold, depends_on)
         return made[key]
 
-    def run(self, name, seed, fold, needs=None, **overrides):
+    def run(self, name, seed, fold, depends_on=None, **overrides):
         """One run of a system.
 
         Arguments
@@ -135,7 +136,7 @@ class Study:
             Of everything random.
         fold : int
             Counted from 1.
-        needs : Run, optional
+        depends_on : Run, optional
             What must be finished first.
         **overrides
             The last word on keys of the yaml, ``system`` among them.
@@ -160,8 +161,8 @@ class Study:
             "fold": fold,
             **overrides,
         }
-        if needs is not None:
-            own["teacher_folder"] = f"{own['results_folder']}/{needs}"
+        if depends_on is not None:
+            own["teacher_folder"] = f"{own['results_folder']}/{depends_on}"
         if definition.get("searched"):
             own.update(read_choice(self.results, seed, fold))
         return Run(
@@ -172,7 +173,7 @@ class Study:
             definition["yaml"],
             tuple((key, as_word(value)) for key, value in own.items()),
             self.results / own["system"] / str(seed) / f"fold_{fold}",
-            needs,
+            depends_on,
         )
 
     def _overrides(self, hparams_file):
@@ -194,8 +195,12 @@ class Study:
 
     def variables(self):
         """Names that the yaml files of the systems ask ``os.getenv`` for."""
-        for definition in self.settings["definitions"].values():
-            text = (self.recipe / definition["yaml"]).read_text()
+        yamls = (d["yaml"] for d in self.settings["definitions"].values())
+        for path in (self.recipe / name for name in yamls):
+            text = path.read_text()
+            corpus = path.with_name(CORPUS)
+            if corpus.is_file():
+                text += corpus.read_text()
             yield from re.findall(r"os\.getenv \[(\w+)", text)
 
 

@@ -1,6 +1,6 @@
 """Runs a study on Ray: here, or on a cluster that shares this folder.
 
-Ray schedules, places and retries; what a run needs is an argument of its task.
+Ray schedules, places and retries; what a run depends on is an argument of its task.
 
 Authors
  * The MLKD team 2026
@@ -31,15 +31,13 @@ CARRIED = ("PYTHONPATH", "HF_HOME", "HF_HUB_OFFLINE", "OMP_WAIT_POLICY")
 STOP = 20  # s, for interrupted scripts to end
 
 
-def run_study(argv, prepare):
+def run_study(argv):
     """Command line of ``run_folds.py``.
 
     Arguments
     ---------
     argv : list of str
         See ``mlkd_brain.study.options.parser``.
-    prepare : callable
-        The recipe's ``prepare_<corpus>``.
 
     Raises
     ------
@@ -55,13 +53,13 @@ def run_study(argv, prepare):
     from mlkd_brain.study.content import Contents
     from mlkd_brain.study.plan import make_plan
 
-    plan = make_plan(study.runs(), Contents(study, prepare), options.changed)
+    plan = make_plan(study.runs(), Contents(study), options.changed)
     failed = []
     with Board(plan) as board:
         if not all(step.finished for step in plan.values()):
             with Cluster(study, options.address) as cluster:
-                board.at_once = cluster.at_once
-                failed = cluster.carry_out(plan, board)
+                board.max_concurrent = cluster.max_concurrent
+                failed = cluster.run(plan, board)
     write_report(study.results)
     if failed:
         raise SystemExit(1)
@@ -125,11 +123,11 @@ class Cluster:
             "CPU": settings["cpus_per_run"],
             "GPU": settings["gpus_per_run"],
         }
-        self.at_once = sum(
+        self.max_concurrent = sum(
             min(int(o.get(k, 0) / v) for k, v in wanted.items() if v)
             for o in offered
         )
-        if not self.at_once:
+        if not self.max_concurrent:
             most = {k: max(o.get(k, 0) for o in offered) for k in wanted}
             raise InputError(
                 f"A run wants {wanted['CPU']} CPUs and {wanted['GPU']} GPUs, no "
@@ -137,7 +135,7 @@ class Cluster:
                 "--cpus_per_run or --gpus_per_run."
             )
 
-    def carry_out(self, plan, board):
+    def run(self, plan, board):
         """Execute what is not finished.
 
         Arguments
@@ -150,7 +148,7 @@ class Cluster:
         Returns
         -------
         list of mlkd_brain.study.definition.Run
-            Those that failed, or whose needs did.
+            Those that failed, or whose dependency did.
         """
         import ray
 
@@ -164,8 +162,10 @@ class Cluster:
                     error = _error(ref)
                     if error:
                         failed.append(run)
-                    board.ended(run, error, needs_failed=run.needs in failed)
-                board.look(pending.values(), self.name)
+                    board.ended(
+                        run, error, dependency_failed=run.depends_on in failed
+                    )
+                board.refresh(pending.values(), self.name)
         return failed
 
     @contextlib.contextmanager
@@ -231,7 +231,11 @@ class Cluster:
 
         task, shared, refs = self.task(execute), self.shared(), {}
         for step in steps:
-            needed = [refs[step.run.needs]] if step.run.needs in refs else []
+            needed = (
+                [refs[step.run.depends_on]]
+                if step.run.depends_on in refs
+                else []
+            )
             job = {"run": step.run, "content": step.content, "redo": step.redo}
             refs[step.run] = task.remote({**job, **shared}, *needed)
         return refs

@@ -40,7 +40,7 @@ def make_plan(runs, contents, changed="refuse"):
     Arguments
     ---------
     runs : list of mlkd_brain.study.definition.Run
-        What a run needs comes before it.
+        What a run depends on comes before it.
     contents : mlkd_brain.study.content.Contents
         Of the same study.
     changed : str
@@ -59,7 +59,7 @@ def make_plan(runs, contents, changed="refuse"):
     """
     plan, refused = {}, []
     for run in runs:
-        needed = plan[run.needs].content if run.needs else None
+        needed = plan[run.depends_on].content if run.depends_on else None
         step = Step(run, contents.of(run, needed))
         stamp = read_stamp(run.folder)
         other = differences(stamp["content"], step.content) if stamp else []

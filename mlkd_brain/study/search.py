@@ -33,16 +33,14 @@ TUNE = {
 }
 
 
-def search(argv, prepare):
+def search(argv):
     """Command line of ``search_objective.py``.
 
     Arguments
     ---------
     argv : list of str
         See ``mlkd_brain.study.options.parser``; the systems are the searched
-        one and what it needs.
-    prepare : callable
-        The recipe's ``prepare_<corpus>``.
+        one and what it depends on.
 
     Raises
     ------
@@ -65,17 +63,17 @@ def search(argv, prepare):
     searched = study.settings["search"]["system"]
     study.settings["systems"] = [searched]
     runs = [run for run in study.runs() if run.system == searched]
-    contents = Contents(study, prepare)
-    needed = dict.fromkeys(run.needs for run in runs if run.needs)
+    contents = Contents(study)
+    needed = dict.fromkeys(run.depends_on for run in runs if run.depends_on)
     plan = make_plan(needed, contents, options.changed)
     cells = []
     for run in runs:
-        needs = plan[run.needs].content if run.needs else None
-        cells.append(Cells(study, run, contents.of(run, needs)))
+        depends_on = plan[run.depends_on].content if run.depends_on else None
+        cells.append(Cells(study, run, contents.of(run, depends_on)))
     with Cluster(study, options.address) as cluster:
         with Board(plan) as board:
-            board.at_once = cluster.at_once
-            if cluster.carry_out(plan, board):
+            board.max_concurrent = cluster.max_concurrent
+            if cluster.run(plan, board):
                 raise SystemExit(1)
         with cluster.interruptible():
             for fold in cells:
@@ -151,7 +149,7 @@ class Cells:
             run.system,
             run.seed,
             run.fold,
-            run.needs,
+            run.depends_on,
             system=f"{self.place}/{name}",
             **values,
         )

@@ -11,7 +11,7 @@ CHARACTER = 0.07  # inches of a heading, more than any letter's mean
 
 
 def draw_grid(grid, best, keys, title, last_epoch):
-    """Draw the validation UA of every cell, the chosen one framed.
+    """NoiseSample the validation UA of every cell, the chosen one framed.
 
     Arguments
     ---------

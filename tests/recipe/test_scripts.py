@@ -251,7 +251,7 @@ def test_two_processes_leave_the_files_of_one(workplace, trained):
 
 
 def test_a_second_student_finds_the_teachers_answers(workplace, trained):
-    (folder,) = (workplace.of("teacher") / "guidance").glob("[!.]*")
+    (folder,) = (workplace.of("teacher") / "targets").glob("[!.]*")
     answers = set(folder.glob("*.safetensors"))
     heard = pandas.read_csv(workplace.of("student") / "train.csv")
     assert {path.stem for path in answers} == set(heard["ID"])

@@ -18,8 +18,8 @@ from mlkd_brain.evaluation.noise_grid import NoiseGrid
 from mlkd_brain.method.teachers import recover_best, training_command
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.mixing import speech_level
-from mlkd_brain.noise.sampling import DrawnNoise
-from mlkd_brain.run.checkpoints import WholeCheckpointer
+from mlkd_brain.noise.sampling import NoiseSampler
+from mlkd_brain.run.checkpoints import AtomicCheckpointer
 
 EMOTIONS = ["ang", "hap", "neu", "sad"]
 
@@ -94,7 +94,7 @@ def test_no_sound_gives_nan(corpus, kernel):
 @pytest.mark.parametrize("kernel", ["linear", "rbf"])
 def test_it_is_recovered_as_any_model(corpus, tmp_path, kernel):
     before, after = learned(corpus, kernel=kernel), build(kernel)
-    saver = WholeCheckpointer(tmp_path / "save", {"model": before})
+    saver = AtomicCheckpointer(tmp_path / "save", {"model": before})
     saver.save_checkpoint(meta={"UA": 0.5, "epoch": 1})
     assert recover_best(after, tmp_path / "save", "")["UA"] == 0.5
     wav = voice(150)[None]
@@ -206,8 +206,8 @@ def test_time_is_measured_without_the_cache(corpus, tmp_path):
 
 def test_noise_atoms_hear_the_training_range_of_what_is_not_held_out(material):
     _, _, bank = material
-    noise = DrawnNoise(bank, "train", [0], "none", 1, held_out_noise="hum")
-    noise.settle()
+    noise = NoiseSampler(bank, "train", [0], "none", 1, held_out_noise="hum")
+    noise.resolve()
     (heard,) = training_ranges(noise).items()
     whole, _ = soundfile.read(bank.noise_folder / "hiss.wav", dtype="float32")
     assert heard[0] == "hiss"

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.lengths import iemocap_like
-from mlkd_brain.data.samplers import BatchesOfLikeLength
+from mlkd_brain.data.samplers import LengthBucketSampler
 from mlkd_brain.errors import InputError
 
 SPREADS = st.one_of(st.none(), st.floats(0, 1))
@@ -18,7 +18,7 @@ def epoch_of(sampler, epoch):
 
 
 def padding(durations, spread, epochs=3):
-    sampler = BatchesOfLikeLength(durations, 8, spread, seed=1)
+    sampler = LengthBucketSampler(durations, 8, spread, seed=1)
     batches = sum((epoch_of(sampler, e) for e in range(epochs)), [])
     padded = sum(durations[b].max() * len(b) for b in batches)
     return padded / durations.sum() / epochs
@@ -38,7 +38,7 @@ def test_every_utterance_comes_once_for_any_number_of_processes(
 ):
     shares = [
         epoch_of(
-            BatchesOfLikeLength(
+            LengthBucketSampler(
                 durations, batch_size, spread, 3, multiple, rank, processes
             ),
             epoch,
@@ -57,14 +57,14 @@ def test_every_utterance_comes_once_for_any_number_of_processes(
 
 def test_a_batch_has_eight_utterances_on_average():
     durations = iemocap_like()
-    batches = epoch_of(BatchesOfLikeLength(durations, 8, 0.2, seed=1), 1)
+    batches = epoch_of(LengthBucketSampler(durations, 8, 0.2, seed=1), 1)
     assert np.mean([len(b) for b in batches]) == pytest.approx(8, abs=0.02)
 
 
 def test_the_order_depends_on_seed_and_epoch_alone():
     durations = np.linspace(1, 9, 80)
     first, again, other = (
-        BatchesOfLikeLength(durations, 8, 0.2, seed) for seed in (1, 1, 2)
+        LengthBucketSampler(durations, 8, 0.2, seed) for seed in (1, 1, 2)
     )
     epoch_of(again, 7)  # what came before does not matter
     assert epoch_of(first, 3) == epoch_of(again, 3)
@@ -82,7 +82,7 @@ def test_a_tenth_of_iemocap_is_padded_instead_of_more_than_its_length():
 
 def test_an_utterance_meets_others_in_another_epoch():
     durations = iemocap_like(1000)
-    sampler = BatchesOfLikeLength(durations, 8, 0.2, seed=1)
+    sampler = LengthBucketSampler(durations, 8, 0.2, seed=1)
     partners = [
         set(batch)
         for epoch in range(20)
@@ -95,7 +95,7 @@ def test_an_utterance_meets_others_in_another_epoch():
 
 def test_lengths_decide_the_batch_but_not_when_it_comes():
     durations = iemocap_like(800)
-    sampler = BatchesOfLikeLength(durations, 8, 0.2, seed=1)
+    sampler = LengthBucketSampler(durations, 8, 0.2, seed=1)
     means = [durations[batch].mean() for batch in epoch_of(sampler, 1)]
     assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.3
 
@@ -103,7 +103,7 @@ def test_lengths_decide_the_batch_but_not_when_it_comes():
 def test_processes_get_batches_of_like_length_in_one_step():
     durations = iemocap_like(800)
     shares = [
-        epoch_of(BatchesOfLikeLength(durations, 8, 0.2, 1, 1, rank, 2), 1)
+        epoch_of(LengthBucketSampler(durations, 8, 0.2, 1, 1, rank, 2), 1)
         for rank in (0, 1)
     ]
     ratios = [
@@ -116,6 +116,6 @@ def test_processes_get_batches_of_like_length_in_one_step():
 
 def test_what_cannot_be_is_said():
     with pytest.raises(InputError, match="3 utterances are too few for 4 proc"):
-        BatchesOfLikeLength([1.0] * 3, 8, 0.2, 1, rank=0, world_size=4)
-    with pytest.raises(InputError, match="length_spread is -0.1"):
-        BatchesOfLikeLength([1.0], 8, -0.1, 1)
+        LengthBucketSampler([1.0] * 3, 8, 0.2, 1, rank=0, world_size=4)
+    with pytest.raises(InputError, match="bucket_jitter is -0.1"):
+        LengthBucketSampler([1.0], 8, -0.1, 1)

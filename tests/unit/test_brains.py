@@ -160,12 +160,10 @@ def test_the_teacher_hears_the_clean_speech_and_the_student_the_noisy(
     predictions = brain.compute_forward(batch, sb.Stage.TRAIN)
     with torch.no_grad():
         assert torch.equal(
-            brain.guidance.logits, teacher(*batch.clean_sig).logits
+            brain.targets.logits, teacher(*batch.clean_sig).logits
         )
         assert torch.equal(predictions.logits, student(*batch.sig).logits)
-        assert not torch.equal(
-            brain.guidance.logits, teacher(*batch.sig).logits
-        )
+        assert not torch.equal(brain.targets.logits, teacher(*batch.sig).logits)
 
 
 def test_block_i_learns_from_the_ith_of_the_teachers_layers(

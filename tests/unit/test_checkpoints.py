@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mlkd_brain.run.checkpoints import WholeCheckpointer
+from mlkd_brain.run.checkpoints import AtomicCheckpointer
 
 
 class Killed(torch.nn.Linear):
@@ -15,7 +15,7 @@ class Killed(torch.nn.Linear):
 
 def checkpointer_of(folder, model):
     # what is saved first is there when the rest is not
-    return WholeCheckpointer(folder, {"a": torch.nn.Linear(1, 1), "b": model})
+    return AtomicCheckpointer(folder, {"a": torch.nn.Linear(1, 1), "b": model})
 
 
 def test_what_is_killed_while_it_saves_was_never_saved(tmp_path):

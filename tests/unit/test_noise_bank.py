@@ -22,7 +22,12 @@ from mlkd_brain.noise.mixing import (
     noise_level,
     speech_level,
 )
-from mlkd_brain.noise.sampling import Draw, DrawnNoise, evaluation_draw, uniform
+from mlkd_brain.noise.sampling import (
+    NoiseSample,
+    NoiseSampler,
+    evaluation_sample,
+    uniform,
+)
 
 SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}
 RATES = {"babble": 22050, "hum": 16000, "volvo": 19980}
@@ -110,7 +115,7 @@ def test_the_level_by_running_sums_is_the_level_of_the_filtered_segment(
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize("snr_db", [-5, 0, 20])
 def test_the_mixture_has_the_wanted_snr(bank, speech, weighting, snr_db):
-    draw = Draw("babble", snr_db, 0.3)
+    draw = NoiseSample("babble", snr_db, 0.3)
     level = speech_level(speech, weighting)
     mixture = bank.mix(speech, level, draw, "train", weighting)
     assert mixture.dtype == np.float32 and np.abs(mixture).max() <= 1.0
@@ -126,7 +131,11 @@ def test_the_stored_levels_give_the_gain_of_the_plain_function(bank, speech):
     segment = bank.segment("volvo", "test", 0.5, len(speech))
     gain = noise_gain(speech, segment, 5.0)
     mixture = bank.mix(
-        speech, speech_level(speech), Draw("volvo", 5.0, 0.5), "test", "none"
+        speech,
+        speech_level(speech),
+        NoiseSample("volvo", 5.0, 0.5),
+        "test",
+        "none",
     )
     assert np.allclose(mixture, speech + gain * segment, atol=1e-6)
 
@@ -143,7 +152,12 @@ def test_silent_speech_comes_back_unchanged_with_its_name(bank):
     silence = np.zeros(16000, dtype=np.float32)
     with pytest.warns(UserWarning, match="utterance_7.*silent"):
         mixture = bank.mix(
-            silence, -100.0, Draw("hum", 0, 0.5), "test", "none", "utterance_7"
+            silence,
+            -100.0,
+            NoiseSample("hum", 0, 0.5),
+            "test",
+            "none",
+            "utterance_7",
         )
     assert np.array_equal(mixture, silence)
 
@@ -178,26 +192,26 @@ class Epoch:
 
 def drawn(bank, epoch=Epoch, **changes):
     options = {"part": "train", "snrs_db": [0, 5, 10, 15, 20], "seed": 1986}
-    noise = DrawnNoise(
+    noise = NoiseSampler(
         bank, weighting="none", epoch_counter=epoch, **{**options, **changes}
     )
-    noise.settle()
+    noise.resolve()
     return noise
 
 
 def test_a_draw_depends_on_seed_epoch_and_utterance_alone(bank):
     later = EpochCounter(limit=9)
     later.current = 2
-    first = drawn(bank).draw("u1")
-    assert drawn(bank).draw("u1") == first
-    assert drawn(bank, seed=7).draw("u1") != first
-    assert drawn(bank, epoch=later).draw("u1") != first
-    assert drawn(bank).draw("u2") != first
+    first = drawn(bank).sample("u1")
+    assert drawn(bank).sample("u1") == first
+    assert drawn(bank, seed=7).sample("u1") != first
+    assert drawn(bank, epoch=later).sample("u1") != first
+    assert drawn(bank).sample("u2") != first
 
 
 def test_draws_cover_noises_snrs_and_places_evenly(bank):
     noise = drawn(bank)
-    draws = [noise.draw(f"u{i}") for i in range(3000)]
+    draws = [noise.sample(f"u{i}") for i in range(3000)]
     for value in RATES:
         share = np.mean([draw.noise == value for draw in draws])
         assert share == pytest.approx(1 / 3, abs=0.04)
@@ -212,17 +226,17 @@ def test_draws_cover_noises_snrs_and_places_evenly(bank):
 
 def test_a_held_out_noise_is_never_drawn(bank):
     noise = drawn(bank, held_out_noise="volvo")
-    heard = {noise.draw(f"u{i}").noise for i in range(200)}
+    heard = {noise.sample(f"u{i}").noise for i in range(200)}
     assert heard == {"babble", "hum"} == set(noise.recordings())
 
 
 def test_evaluation_draws_are_the_same_for_every_system():
-    assert evaluation_draw("u1", "volvo", 0) == evaluation_draw(
+    assert evaluation_sample("u1", "volvo", 0) == evaluation_sample(
         "u1", "volvo", 0
     )
     assert (
-        evaluation_draw("u1", "volvo", 0).position
-        != evaluation_draw("u1", "babble", 0).position
+        evaluation_sample("u1", "volvo", 0).position
+        != evaluation_sample("u1", "babble", 0).position
     )
 
 
@@ -274,7 +288,7 @@ def test_workers_batches_and_order_change_no_mixture(bank, speech):
 def draws_of_a_process(folder, cache, queue):
     bank = NoiseBank(folder, cache, shares=SHARES)
     bank.prepare()
-    queue.put([drawn(bank).draw(f"u{i}") for i in range(20)])
+    queue.put([drawn(bank).sample(f"u{i}") for i in range(20)])
 
 
 def test_another_process_draws_the_same(noise_folder, tmp_path):
@@ -288,7 +302,7 @@ def test_another_process_draws_the_same(noise_folder, tmp_path):
     process.join()
     bank = NoiseBank(noise_folder, tmp_path / "c", shares=SHARES)
     bank.prepare()
-    assert theirs == [drawn(bank).draw(f"u{i}") for i in range(20)]
+    assert theirs == [drawn(bank).sample(f"u{i}") for i in range(20)]
 
 
 def test_the_counter_of_a_resumed_run_gives_the_epochs_draws(bank, tmp_path):
@@ -297,11 +311,11 @@ def test_the_counter_of_a_resumed_run_gives_the_epochs_draws(bank, tmp_path):
         if epoch == 3:
             break
     counter._save(tmp_path / "counter")
-    before = drawn(bank, epoch=counter).draw("u1")
+    before = drawn(bank, epoch=counter).sample("u1")
     resumed = EpochCounter(limit=5)
     resumed._recover(tmp_path / "counter", end_of_epoch=False)
     next(iter(resumed))
-    assert drawn(bank, epoch=resumed).draw("u1") == before
+    assert drawn(bank, epoch=resumed).sample("u1") == before
 
 
 # -------------------------------------------------------------- bad input
@@ -345,7 +359,7 @@ def test_a_useless_recording_is_named(tmp_path, samples, message):
 
 def test_unknown_options_are_refused(bank):
     with pytest.raises(InputError, match="'a_weight' for weighting"):
-        DrawnNoise(bank, "train", [0], "a_weight", seed=1)
+        NoiseSampler(bank, "train", [0], "a_weight", seed=1)
     with pytest.raises(InputError, match="held_out_noise is 'f16'"):
         drawn(bank, held_out_noise="f16")
 

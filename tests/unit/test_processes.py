@@ -33,7 +33,7 @@ def train(rank, source, folder):
             "distributed_backend": "gloo",
         },
     )
-    brain.hparams.batch_size, brain.hparams.length_spread = 2, 0.2
+    brain.hparams.batch_size, brain.hparams.bucket_jitter = 2, 0.2
     brain.hparams.seed = 3
     brain.hparams.train_dataloader_opts = {}
     brain.hparams.valid_dataloader_opts = {}

@@ -59,7 +59,7 @@ def test_what_a_run_needs_comes_once_and_before_it(systems, folds, seeds):
     runs = study.runs()
     assert len({run.folder for run in runs}) == len(runs)
     for place, run in enumerate(runs):
-        assert run.needs is None or run.needs in runs[:place]
+        assert run.depends_on is None or run.depends_on in runs[:place]
     asked = [run for run in runs if run.system in systems]
     assert len(asked) == len(systems) * len(set(folds)) * len(seeds)
 
@@ -73,7 +73,7 @@ def test_options_go_to_every_script_and_a_system_has_the_last_word():
     assert [run.fold for run in study.runs()] == [2, 2, 3, 3, 7, 7]
     assert dict(teacher.overrides)["lr"] == "4e-4"
     assert dict(student.overrides)["initialisation"] == "teacher"
-    assert student.needs == teacher
+    assert student.depends_on == teacher
     assert student.options[0] == "hparams/student_unsupervised.yaml"
     assert "results/teacher/1986/fold_2" in student.options
 

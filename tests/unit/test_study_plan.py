@@ -15,10 +15,10 @@ from mlkd_brain.study.plan import make_plan
 
 @pytest.fixture
 def runs(tmp_path):
-    def run(system, fold, needs=None):
+    def run(system, fold, depends_on=None):
         folder = tmp_path / system / "1986" / f"fold_{fold}"
         script = f"train_{system}.py"
-        return Run(system, 1986, fold, script, "x.yaml", (), folder, needs)
+        return Run(system, 1986, fold, script, "x.yaml", (), folder, depends_on)
 
     teachers = [run("teacher", fold) for fold in (1, 2)]
     return [*teachers, *(run("student", t.fold, t) for t in teachers)]
@@ -33,8 +33,8 @@ class Contents:
 
     def of(self, run, needed=None):
         hparams = {**self.hparams, "fold": run.fold}
-        needs = needed and json.dumps(needed)
-        return {"hparams": hparams, "code": self.code, "needs": needs}
+        depends_on = needed and json.dumps(needed)
+        return {"hparams": hparams, "code": self.code, "depends_on": depends_on}
 
 
 def leave(runs, contents, state="finished", **facts):
@@ -83,7 +83,7 @@ def test_more_epochs_go_on_and_fewer_are_refused(runs):
 
 def test_a_student_of_another_teacher_is_another_student(runs):
     leave(runs, Contents())
-    with pytest.raises(InputError, match="other number_of_epochs, needs"):
+    with pytest.raises(InputError, match="other number_of_epochs, depends_on"):
         make_plan(runs, Contents(number_of_epochs=9))
 
 
@@ -104,17 +104,19 @@ def test_lines_say_what_runs_and_what_failed_and_why(runs):
         stamp = {"state": "running", "study": "mine"}
         runs[1].folder.mkdir(parents=True)
         (runs[1].folder / "study.json").write_text(json.dumps(stamp))
-        board.look(runs[1:], "another's")
+        board.refresh(runs[1:], "another's")
         assert "running" not in said.getvalue()
-        board.look(runs[1:], "mine")
+        board.refresh(runs[1:], "mine")
         board.ended(runs[1], "out of memory")
-        board.ended(runs[3], "the same", needs_failed=True)
+        board.ended(runs[3], "the same", dependency_failed=True)
     text = said.getvalue()
     assert "4 runs, 1 finished before" in text
     assert "teacher/1986/fold_2 running; 2 waiting, 1 running, 1 done" in text
     assert "0:01:00 left" in text
     assert "failed: teacher/1986/fold_2: out of memory; see" in text
-    assert "skipped: student/1986/fold_2: needs teacher/1986/fold_2" in text
+    assert (
+        "skipped: student/1986/fold_2: depends_on teacher/1986/fold_2" in text
+    )
 
 
 def test_the_table_shows_every_run_and_its_epoch(runs):
@@ -129,7 +131,7 @@ def test_the_table_shows_every_run_and_its_epoch(runs):
         (runs[1].folder / "study.json").write_text(json.dumps(stamp))
         log = "epoch: 1, x - y\nepoch: 2, x - y\n"
         (runs[1].folder / "train_log.txt").write_text(log)
-        board.look(runs, "mine")
+        board.refresh(runs, "mine")
     text = said.getvalue()
     assert all(sign in text for sign in ("✓", "2/8", "·"))
     assert "student, 1986" in text and "1 done" in text

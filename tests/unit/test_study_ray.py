@@ -41,7 +41,7 @@ def study(tmp_path):
         "overrides": {},
         "definitions": {
             "teacher": system,
-            "student": {**system, "needs": "teacher"},
+            "student": {**system, "depends_on": "teacher"},
         },
         "cpus_per_run": 1,
         "gpus_per_run": 0,
@@ -55,7 +55,7 @@ def test_failed_runs_are_tried_again_and_stop_only_what_needs_them(study):
     plan = {run: Step(run, {"fold": run.fold}) for run in study.runs()}
     board = Board(plan, Console(file=said, width=200))
     with Cluster(study) as cluster, board:
-        failed = cluster.carry_out(plan, board)
+        failed = cluster.run(plan, board)
     assert [str(run) for run in sorted(failed, key=str)] == [
         f"{system}/1986/fold_{fold}"
         for system in ("student", "teacher")
@@ -72,7 +72,9 @@ def test_failed_runs_are_tried_again_and_stop_only_what_needs_them(study):
     text = said.getvalue()
     assert "failed: teacher/1986/fold_2: the reason" in text
     assert "(train.py ended with 2)" in text
-    assert "skipped: student/1986/fold_4: needs teacher/1986/fold_4" in text
+    assert (
+        "skipped: student/1986/fold_4: depends_on teacher/1986/fold_4" in text
+    )
 
 
 def test_a_run_that_fits_nowhere_gets_one_line(study):

@@ -12,7 +12,7 @@ import mlkd_brain.method.teacher_cache as module
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.brains import DistillationBrain
 from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder, freeze
-from mlkd_brain.method.teacher_cache import Guide, TeacherCache
+from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherCache
 
 SAMPLES = [4000, 9000, 6001, 8123, 5000, 16000]
 
@@ -57,7 +57,7 @@ def teacher(tiny_wav2vec2):
 def attach(teacher, folder, kind="disk", dtype="float32", layers=LAYERS):
     dataset = utterances()
     cache = TeacherCache(kind, dtype, folder)
-    cache.attach(dataset, Guide(teacher, layers), batch_size=2)
+    cache.attach(dataset, TargetTeacher(teacher, layers), batch_size=2)
     return dataset
 
 
@@ -66,8 +66,8 @@ def epoch(teacher, source, folder, kind, dtype="float32", workers=0):
     torch.manual_seed(1)
     student = EmotionClassifier(SpeechEncoder(source, kept_layers=LAYERS), 4)
     brain = make_brain(DistillationBrain, student, folder, 1, teacher=teacher)
-    brain.hparams.guidance_cache = TeacherCache(kind, dtype, folder / "cache")
-    brain.hparams.batch_size, brain.hparams.length_spread = 2, None
+    brain.hparams.target_cache = TeacherCache(kind, dtype, folder / "cache")
+    brain.hparams.batch_size, brain.hparams.bucket_jitter = 2, None
     brain.hparams.seed = 3
     brain.hparams.train_dataloader_opts = {"num_workers": workers}
     brain.hparams.valid_dataloader_opts = {}
@@ -178,7 +178,8 @@ def test_the_size_is_said_before_and_holds(teacher, tmp_path, monkeypatch):
     attach(teacher, tmp_path)
     assert f"{len(SAMPLES)} utterances" in said[0]
     predicted = sum(
-        Guide(teacher, LAYERS).bytes_of(n / 16000, "float32") for n in SAMPLES
+        TargetTeacher(teacher, LAYERS).bytes_of(n / 16000, "float32")
+        for n in SAMPLES
     )
     files = [path.stat().st_size for path in tmp_path.glob("*/*.safetensors")]
     # a file has a header of less than 400 bytes

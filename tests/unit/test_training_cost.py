@@ -12,7 +12,7 @@ from conftest import FAMILY
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
 from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
 from mlkd_brain.method.precision import NORMS
-from mlkd_brain.run.step_memory import KeptForGradients
+from mlkd_brain.run.step_memory import SavedActivations
 
 KINDS = sorted(FAMILY)
 
@@ -91,7 +91,7 @@ def test_gradient_checkpointing_keeps_less_and_learns_the_same(twelve_blocks):
     for switch in (False, True):
         model = classifier(twelve_blocks, gradient_checkpointing=switch)
         torch.manual_seed(1)  # of the dropout
-        with KeptForGradients(model.parameters()) as counter:
+        with SavedActivations(model.parameters()) as counter:
             loss = model.train()(wavs).logits.square().sum()
         kept[switch] = counter.bytes
         loss.backward()
@@ -107,7 +107,7 @@ def test_a_frozen_conv_encoder_saves_most_of_the_memory(tiny_wav2vec2):
     kept = {}
     for frozen in (True, False):
         model = classifier(tiny_wav2vec2, freeze_feature_extractor=frozen)
-        with KeptForGradients(model.parameters()) as counter:
+        with SavedActivations(model.parameters()) as counter:
             model.train()(torch.randn(2, 16000))
         kept[frozen] = counter.bytes
     assert kept[True] < 0.5 * kept[False]
@@ -145,7 +145,7 @@ def trained(source, folder, batch_size, factor):
     model.encoder.model.config.attention_dropout = 0.0
     for block in model.encoder.model.encoder.layers:
         block.attention.dropout = 0.0
-    brain.hparams.batch_size, brain.hparams.length_spread = batch_size, 0.2
+    brain.hparams.batch_size, brain.hparams.bucket_jitter = batch_size, 0.2
     brain.hparams.seed = 3
     brain.hparams.train_dataloader_opts = {}
     brain.hparams.valid_dataloader_opts = {}

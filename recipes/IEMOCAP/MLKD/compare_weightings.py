@@ -20,7 +20,7 @@ from mlkd_brain.errors import InputError, cli_errors
 from mlkd_brain.markdown import markdown_table, write_into
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.mixing import WEIGHTINGS, gain_from_levels, speech_level
-from mlkd_brain.noise.sampling import evaluation_draw
+from mlkd_brain.noise.sampling import evaluation_sample
 from mlkd_brain.run.protocol import plain_values
 
 TEACHER = pathlib.Path(__file__).parent / "hparams" / "teacher.yaml"
@@ -46,7 +46,7 @@ def gains_db(paths, bank):
         speech = read_mono(path).numpy()
         levels = [speech_level(speech, weighting) for weighting in WEIGHTINGS]
         for j, noise in enumerate(bank.types):
-            position = evaluation_draw(path.stem, noise, 0).position
+            position = evaluation_sample(path.stem, noise, 0).position
             place = (noise, "test", position, len(speech))
             for k, weighting in enumerate(WEIGHTINGS):
                 level = bank.level(*place, weighting)

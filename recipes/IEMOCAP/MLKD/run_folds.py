@@ -12,15 +12,13 @@ Authors
 
 import sys
 
-from iemocap_prepare import prepare_iemocap
-
 from mlkd_brain.errors import cli_errors
 from mlkd_brain.study.executor import run_study
 
 
 def main(argv):
     """Run what study.yaml and the options ask for, then the report."""
-    run_study(argv, prepare_iemocap)
+    run_study(argv)
 
 
 if __name__ == "__main__":

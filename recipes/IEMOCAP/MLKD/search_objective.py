@@ -14,15 +14,13 @@ Authors
 
 import sys
 
-from iemocap_prepare import prepare_iemocap
-
 from mlkd_brain.errors import cli_errors
 from mlkd_brain.study.search import search
 
 
 def main(argv):
     """Train the grid, validate it over noise x SNR, choose."""
-    search(argv, prepare_iemocap)
+    search(argv)
 
 
 if __name__ == "__main__":

@@ -188,7 +188,7 @@ def read_aloud(speaker, sentence):
 
 
 def draw_manner(emotion, rng):
-    """Draw how strongly one utterance shows an emotion, as an `Emotion`."""
+    """NoiseSample how strongly one utterance shows an emotion, as an `Emotion`."""
     strength = np.clip(rng.normal(1.0, 0.25), 0.4, 1.6)
     noise = rng.standard_normal(len(SPREAD)) * SPREAD
     return Emotion(*(strength * np.array(EMOTIONS[emotion]) + noise))

@@ -15,7 +15,6 @@ Authors
 import sys
 
 import speechbrain as sb
-from iemocap_prepare import prepare_iemocap
 
 from mlkd_brain.baseline.system import fit_fold, noise_facts
 from mlkd_brain.data.pipelines import dataio_prep
@@ -32,11 +31,11 @@ def main(argv):
     """Prepare the data, learn dictionaries and classifier, keep them."""
     hparams_file, hparams, _, overrides = load_hparams(argv)
     refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
-    prepare_fold(hparams, prepare_iemocap)
+    prepare_fold(hparams)
     noises = {"train": hparams["train_noise"], "valid": hparams["valid_noise"]}
     hparams["noise_bank"].prepare()
     for noise in noises.values():
-        noise.settle()
+        noise.resolve()
     sb.create_experiment_directory(
         experiment_directory=hparams["output_folder"],
         hyperparams_to_save=hparams_file,

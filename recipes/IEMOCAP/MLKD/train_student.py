@@ -15,7 +15,6 @@ Authors
 import sys
 
 import speechbrain as sb
-from iemocap_prepare import prepare_iemocap
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
 
 from mlkd_brain.data.pipelines import dataio_prep
@@ -35,11 +34,11 @@ def main(argv):
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     ddp_init_group(run_opts)
     refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
-    prepare_fold(hparams, prepare_iemocap)
+    prepare_fold(hparams)
     noises = {"train": hparams["train_noise"], "valid": hparams["valid_noise"]}
     hparams["noise_bank"].prepare()
     for noise in noises.values():
-        noise.settle()
+        noise.resolve()
     teacher = start_student(hparams)
     sb.create_experiment_directory(
         experiment_directory=hparams["output_folder"],
