@@ -6,7 +6,7 @@ Authors
 
 import yaml
 
-from mlkd_brain import embedded
+from mlkd_brain.method import embedded
 from mlkd_brain.audio import SAMPLE_RATE
 
 LICENCE = "apache-2.0"
