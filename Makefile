@@ -2,12 +2,13 @@
 # make demo    from nothing to the table of three systems, no data needed
 # make test    all tests
 # make lint    SpeechBrain's format, style and spelling checks
+# make docs    pages from the docstrings: docs/api/html/index.html
 # make bench   speed, as ratios in one run: bench/results.json
 
 SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup demo test lint bench
+.PHONY: setup demo test lint docs bench
 
 VENV ?= $(or $(VIRTUAL_ENV),$(CURDIR)/.venv)
 override VENV := $(abspath $(VENV))
@@ -37,6 +38,12 @@ lint: setup
 demo: setup
 	cd recipes/IEMOCAP/MLKD
 	PYTHON=$(PYTHON) bash demo.sh
+
+docs: setup
+	rm -rf docs/api/modules docs/api/html
+	$(PYTHON) -m sphinx --fail-on-warning --keep-going --quiet \
+	    docs/api docs/api/html
+	echo docs/api/html/index.html
 
 bench: setup
 	$(PYTHON) -m bench.noise
