@@ -53,3 +53,4 @@ bench: setup
 	OMP_NUM_THREADS=2 $(PYTHON) -m bench.grid
 	$(PYTHON) -m bench.study
 	$(PYTHON) -m bench.results
+	$(PYTHON) docs/excerpts.py

@@ -79,11 +79,11 @@ def markdown(rows):
 
 
 def main():
-    """Write the table of everything measured into the README."""
+    """Write the table of everything measured into docs/speed.md."""
     rows = json.loads(RESULTS.read_text())
     machines = ", ".join(sorted({row["machine"] for row in rows}))
-    readme = RESULTS.parents[1] / "README.md"
-    write_into(readme, "bench", f"{markdown(rows)}\n\nMeasured on {machines}.")
+    page = RESULTS.parents[1] / "docs" / "speed.md"
+    write_into(page, "bench", f"{markdown(rows)}\n\nMeasured on {machines}.")
 
 
 if __name__ == "__main__":
