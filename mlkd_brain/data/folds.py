@@ -84,10 +84,8 @@ def write_fold(
     ---------
     manifest_folder : str or pathlib.Path
         Written by ``write_manifests``.
-    fold : int
-        Counted from 1.
-    validates_on : str
-        See ``fold_speakers``.
+    fold, validates_on
+        As for ``fold_speakers``.
     emotions : list of str
         Emotions that may occur.
     output_folder : str or pathlib.Path

@@ -126,7 +126,7 @@ def read_manifest(
 def read_speakers(
     manifest_folder: str | pathlib.Path, emotions: Sequence[str] | None = None
 ) -> dict[str, pandas.DataFrame]:
-    """Read the manifests of all speakers.
+    """Read the manifests of all speakers: speaker to manifest, sorted.
 
     Arguments
     ---------
@@ -139,11 +139,6 @@ def read_speakers(
     ------
     InputError
         If there are none, or one is damaged.
-
-    Returns
-    -------
-    dict
-        Speaker to manifest, speakers sorted.
     """
     paths = sorted(pathlib.Path(manifest_folder).glob("*.csv"))
     if not paths:

@@ -9,20 +9,13 @@ import copy
 import pathlib
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from huggingface_hub.utils import (
-    are_progress_bars_disabled,
-    enable_progress_bars,
-)
+from huggingface_hub import utils as hub
 from speechbrain.integrations.huggingface.wav2vec2 import Wav2Vec2
 from speechbrain.utils.logger import get_logger
-from transformers.utils.logging import (
-    disable_progress_bar,
-    enable_progress_bar,
-    is_progress_bar_enabled,
-)
+from transformers.utils import logging as transformers_logging
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER
@@ -121,7 +114,10 @@ class SpeechEncoder(Wav2Vec2):
             # (HuBERT has no public name for it)
             self.model.feature_extractor._freeze_parameters()
         if gradient_checkpointing:
-            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+            with _quiet_transformers():
+                self.model.gradient_checkpointing_enable(
+                    {"use_reentrant": False}
+                )
         # masking is off: processes that train together wait for its gradient
         unused = getattr(self.model, "masked_spec_embed", None)
         if unused is not None:
@@ -132,8 +128,7 @@ class SpeechEncoder(Wav2Vec2):
         keep_norms_in_float32(self.model)
         logger.info(
             f"encoder {source}: {len(self.model.encoder.layers)} blocks, "
-            f"{sum(p.numel() for p in self.parameters()) / 1e6:.1f} million "
-            "parameters"
+            f"{sum(p.numel() for p in self.parameters()):,} parameters"
         )
 
     @property
@@ -203,7 +198,7 @@ class SpeechEncoder(Wav2Vec2):
             output.last_hidden_state, list(output.hidden_states[1:]), frame_mask
         )
 
-    def count_frames(self, samples: int | torch.Tensor) -> int | torch.Tensor:
+    def count_frames(self, samples: Any) -> Any:
         """Frames that the conv encoder makes of so many samples at 16 kHz."""
         frames = self.model._get_feat_extract_output_lengths(samples)
         return frames if isinstance(samples, torch.Tensor) else int(frames)
@@ -219,20 +214,18 @@ class SpeechEncoder(Wav2Vec2):
 @contextlib.contextmanager
 def _quiet_transformers():
     """No bar for weights that are read, no warning of what SpeechBrain calls."""
-    shown, downloads = (
-        is_progress_bar_enabled(),
-        not are_progress_bars_disabled(),
-    )
-    disable_progress_bar()
-    if downloads:  # transformers has switched these off too
-        enable_progress_bars()
+    shown = transformers_logging.is_progress_bar_enabled()
+    downloads = not hub.are_progress_bars_disabled()
+    transformers_logging.disable_progress_bar()
+    if downloads:  # transformers has switched these bars off too
+        hub.enable_progress_bars()
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)
             yield
     finally:
         if shown:
-            enable_progress_bar()
+            transformers_logging.enable_progress_bar()
 
 
 class EmotionClassifier(torch.nn.Module):
@@ -305,7 +298,7 @@ def keep_blocks(model, kept_layers: Sequence[int]) -> None:
             f"teacher_layers is {list(kept_layers)} and the encoder has blocks "
             f"1 to {len(blocks)}; name existing blocks in hparams/student.yaml."
         )
-    kept = torch.nn.ModuleList(blocks[k - 1] for k in kept_layers)
+    kept: Any = torch.nn.ModuleList(blocks[k - 1] for k in kept_layers)
     attention = blocks[0].attention
     if hasattr(attention, "rel_attn_embed"):
         # WavLM computes its position bias once, in the first block
@@ -349,7 +342,7 @@ def copy_teacher(
     student.load_state_dict(cut.state_dict())
 
 
-def freeze(model: torch.nn.Module) -> torch.nn.Module:
+def freeze(model: Any) -> Any:
     """Make a model a fixed reference, in place: no gradient, no dropout.
 
     Arguments

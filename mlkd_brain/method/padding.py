@@ -19,14 +19,10 @@ def samples_of(wav_lens: torch.Tensor | None, time: int) -> torch.Tensor | None:
     Arguments
     ---------
     wav_lens : torch.Tensor or None
-        Relative lengths in (0, 1], (batch,); None when nothing is padded.
+        Relative lengths in (0, 1], (batch,); None when nothing is padded, which
+        is returned then.
     time : int
         Samples in the padded batch.
-
-    Returns
-    -------
-    torch.Tensor or None
-        Samples, int64, (batch,); None when nothing is padded.
 
     Example
     -------
@@ -46,12 +42,7 @@ def valid_mask(lengths: torch.Tensor, size: int) -> torch.Tensor:
     lengths : torch.Tensor
         Valid entries of each row, (batch,).
     size : int
-        Entries in a row.
-
-    Returns
-    -------
-    torch.Tensor
-        Bool, (batch, size).
+        Entries in a row of the mask, (batch, size).
 
     Example
     -------
