@@ -4,19 +4,26 @@ Authors
  * The MLKD team 2026
 """
 
+from __future__ import annotations
+
+import pathlib
 import wave
+from typing import TYPE_CHECKING
 
 import soundfile
-import torch
-import torchaudio
 
 from mlkd_brain.errors import InputError
+
+if TYPE_CHECKING:  # torch is imported where audio is read: tables do without
+    import torch
 
 SAMPLE_RATE = 16000  # Hz; every encoder of the wav2vec 2.0 family expects it
 SHORTEST_SECONDS = 0.1  # the conv encoder needs 25 ms for its first frame
 
 
-def read_mono(path, sample_rate=SAMPLE_RATE):
+def read_mono(
+    path: str | pathlib.Path, sample_rate: int = SAMPLE_RATE
+) -> torch.Tensor:
     """Read a recording as one channel at the given rate.
 
     Channels are averaged, other rates are resampled (Hann-windowed sinc, as in
@@ -42,11 +49,14 @@ def read_mono(path, sample_rate=SAMPLE_RATE):
     Example
     -------
     >>> folder = getfixture("tmp_path")
-    >>> stereo = torch.zeros(44100, 2).numpy()
+    >>> stereo = [[0.0, 0.0]] * 44100
     >>> soundfile.write(folder / "one_second.wav", stereo, 44100)
     >>> read_mono(folder / "one_second.wav").shape
     torch.Size([16000])
     """
+    import torch
+    import torchaudio
+
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError) as error:
@@ -60,7 +70,9 @@ def read_mono(path, sample_rate=SAMPLE_RATE):
     return waveform
 
 
-def read_checked(path, shortest_seconds=SHORTEST_SECONDS):
+def read_checked(
+    path: str | pathlib.Path, shortest_seconds: float = SHORTEST_SECONDS
+) -> torch.Tensor:
     """Read a recording as ``read_mono`` does and refuse a damaged one.
 
     Arguments
@@ -84,7 +96,7 @@ def read_checked(path, shortest_seconds=SHORTEST_SECONDS):
     declared, present = _declared_frames(path), soundfile.info(path).frames
     if declared is not None and present < declared:
         raise InputError(
-            f"{path}: truncated, its header announces {declared} samples and "
+            f"{path}: truncated, its header gives {declared} samples and "
             f"{present} are there; restore the file from the corpus."
         )
     seconds = len(waveform) / SAMPLE_RATE
@@ -93,7 +105,7 @@ def read_checked(path, shortest_seconds=SHORTEST_SECONDS):
             f"{path}: lasts {seconds:.3f} s, at least {shortest_seconds} s are "
             "needed; restore the file or remove it from the corpus."
         )
-    if not torch.isfinite(waveform).all():
+    if not waveform.isfinite().all():
         raise InputError(
             f"{path}: holds samples that are not finite; restore the file."
         )
@@ -101,7 +113,7 @@ def read_checked(path, shortest_seconds=SHORTEST_SECONDS):
 
 
 def _declared_frames(path):
-    """Frames that a PCM wav's header announces; None for other formats."""
+    """Frames that the header of a PCM wav gives; None for other formats."""
     try:
         # libsndfile silently shortens a truncated file; the header does not
         with wave.open(str(path), "rb") as recording:

@@ -28,6 +28,7 @@ from ruamel.yaml import YAML
 from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
+from mlkd_brain.baseline.distortion import sdr_db, si_sdr_db
 from mlkd_brain.baseline.enhancement import KNOWLEDGE
 from mlkd_brain.baseline.enhancement_picture import draw_enhancement
 from mlkd_brain.baseline.system import training_ranges
@@ -35,7 +36,6 @@ from mlkd_brain.data.folds import fold_speakers
 from mlkd_brain.data.manifests import read_speakers
 from mlkd_brain.errors import InputError
 from mlkd_brain.markdown import around, markdown_table, write_into
-from mlkd_brain.method.metrics import sdr_db, si_sdr_db
 from mlkd_brain.noise.bank import AUDIO_SUFFIXES
 from mlkd_brain.noise.levels import gain_from_levels, noise_level
 from mlkd_brain.noise.sampling import evaluation_sample

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.optimize import minimize_scalar
+from sklearn.metrics import recall_score
 from sklearn.model_selection import LeaveOneGroupOut
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from tqdm import tqdm
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.method.metrics import unweighted_accuracy
 
 COOLEST, HOTTEST = -5.0, 5.0  # natural logarithm of the temperature
 
@@ -130,7 +130,9 @@ class SupportVectorMachine(torch.nn.Module):
             for strength in tqdm(self.strengths, desc="choosing C")
         }
         scores = {
-            strength: unweighted_accuracy(labels, decisions.argmax(dim=-1))
+            strength: recall_score(  # UA: the mean over classes
+                labels, decisions.argmax(dim=-1).numpy(), average="macro"
+            )
             for strength, decisions in trials.items()
         }
         best = max(scores, key=scores.get)

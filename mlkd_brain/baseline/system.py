@@ -11,10 +11,10 @@ from collections import namedtuple
 
 import numpy as np
 import torch
+from sklearn.metrics import accuracy_score, recall_score
 from speechbrain.utils.logger import get_logger
 from tqdm import tqdm
 
-from mlkd_brain.method.metrics import unweighted_accuracy, weighted_accuracy
 from mlkd_brain.method.padding import samples_of
 from mlkd_brain.names import CLEAN
 
@@ -142,9 +142,13 @@ def fit_fold(hparams, datasets):
     chosen = model.classifier.fit(*hear_training(hparams, datasets["train"]))
     valid = hear_validation(hparams, datasets["valid"])
     decided = model.classifier(torch.from_numpy(valid.features)).argmax(dim=-1)
+    decided = decided.numpy()
+    present = np.unique(valid.labels)  # what is only predicted has no recall
     score = {
-        "UA": unweighted_accuracy(valid.labels, decided),
-        "WA": weighted_accuracy(valid.labels, decided),
+        "UA": recall_score(
+            valid.labels, decided, labels=present, average="macro"
+        ),
+        "WA": accuracy_score(valid.labels, decided),
     }
     hparams["train_logger"].log_stats(
         stats_meta={key: chosen[key] for key in ("C", "temperature")},

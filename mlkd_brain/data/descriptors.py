@@ -19,7 +19,7 @@ from mlkd_brain.audio import SAMPLE_RATE
 
 #: The shape of the spectrum, in the order of SpeechBrain.
 SHAPE = "centroid spread skew kurtosis entropy flatness crest flux".split()
-# Boersma's octave cost: of two periods that fit alike the shorter one is meant
+# Boersma's octave cost prefers the shorter of two periods that fit as well
 OCTAVE_COST = 0.03  # of harmonicity, an octave
 SILENCE = 1e-8  # of a mean square; keeps the logarithm finite
 
@@ -63,14 +63,14 @@ class FrameDescriptors(torch.nn.Module):
 
     def __init__(
         self,
-        hop,
-        window=1024,
-        first_centre=512,
-        lowest_f0=70.0,
-        highest_f0=500.0,
-        voiced_from=0.5,
-        n_mels=40,
-        n_mfcc=13,
+        hop: int,
+        window: int = 1024,
+        first_centre: int = 512,
+        lowest_f0: float = 70.0,
+        highest_f0: float = 500.0,
+        voiced_from: float = 0.5,
+        n_mels: int = 40,
+        n_mfcc: int = 13,
     ):
         super().__init__()
         self.hop, self.window, self.first_centre = hop, window, first_centre
@@ -92,7 +92,7 @@ class FrameDescriptors(torch.nn.Module):
         ]
 
     @torch.no_grad()
-    def forward(self, wavs):
+    def forward(self, wavs: torch.Tensor) -> torch.Tensor:
         """Describe a batch.
 
         Arguments
@@ -142,7 +142,7 @@ class FrameDescriptors(torch.nn.Module):
         return padded.unfold(-1, self.window, self.hop)
 
 
-def functionals(values, mask):
+def functionals(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Statistics of descriptors over the valid frames of each utterance.
 
     Mean, standard deviation, the 10th, 50th and 90th percentile and the mean
@@ -171,7 +171,7 @@ def functionals(values, mask):
     values = values.masked_fill(~mask[..., None], torch.nan)
     mean = values.nanmean(1, keepdim=True)
     deviation = (values - mean).square().nanmean(1).sqrt()
-    shares = torch.tensor([0.1, 0.5, 0.9], device=values.device)
-    percentiles = values.nanquantile(shares, dim=1)
+    ranks = torch.tensor([0.1, 0.5, 0.9], device=values.device)
+    percentiles = values.nanquantile(ranks, dim=1)
     change = values.diff(dim=1).abs().nanmean(1)
     return torch.cat([mean[:, 0], deviation, *percentiles, change], dim=-1)

@@ -13,7 +13,9 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint, write_csv
 
 
-def fold_speakers(speakers, fold, validates_on):
+def fold_speakers(
+    speakers: list[str], fold: int, validates_on: str
+) -> dict[str, list[str]]:
     """Test, validation and training speakers of a leave-one-speaker-out fold.
 
     Source: the paper's protocol, ten folds; fold k tests the k-th speaker.
@@ -69,17 +71,21 @@ def fold_speakers(speakers, fold, validates_on):
     return {"train": train, "valid": [valid], "test": [test]}
 
 
-def write_fold(manifest_folder, fold, validates_on, emotions, output_folder):
+def write_fold(
+    manifest_folder: str | pathlib.Path,
+    fold: int,
+    validates_on: str,
+    emotions: list[str],
+    output_folder: str | pathlib.Path,
+) -> None:
     """Join the speakers' manifests into the three parts of a fold.
 
     Arguments
     ---------
     manifest_folder : str or pathlib.Path
         Written by ``write_manifests``.
-    fold : int
-        Counted from 1.
-    validates_on : str
-        See ``fold_speakers``.
+    fold, validates_on
+        As for ``fold_speakers``.
     emotions : list of str
         Emotions that may occur.
     output_folder : str or pathlib.Path
@@ -93,7 +99,7 @@ def write_fold(manifest_folder, fold, validates_on, emotions, output_folder):
     manifests = read_speakers(manifest_folder, emotions)
     parts = fold_speakers(list(manifests), fold, validates_on)
     if validates_on == "session_partner":
-        _refuse_strangers(manifests, *parts["test"], *parts["valid"])
+        _refuse_other_sessions(manifests, *parts["test"], *parts["valid"])
     output_folder = pathlib.Path(output_folder)
     output_folder.mkdir(parents=True, exist_ok=True)
     tables = {
@@ -107,7 +113,7 @@ def write_fold(manifest_folder, fold, validates_on, emotions, output_folder):
 
 
 def _refuse_other_parts(tables, output_folder):
-    """A run that has learned keeps the utterances it has learned from."""
+    """A run is not resumed with other utterances."""
     for part, table in tables.items():
         path = output_folder / f"{part}.csv"
         before = set(read_manifest(path)["ID"])
@@ -120,8 +126,8 @@ def _refuse_other_parts(tables, output_folder):
             )
 
 
-def _refuse_strangers(manifests, test, valid):
-    """A speaker missing from the corpus would shift who is whose partner."""
+def _refuse_other_sessions(manifests, test, valid):
+    """A speaker missing from the corpus would shift all pairs after it."""
     sessions = [set(manifests[name]["session"]) for name in (test, valid)]
     if sessions[0] != sessions[1]:
         raise InputError(

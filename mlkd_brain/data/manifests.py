@@ -1,31 +1,37 @@
-"""Per-speaker manifests of a corpus, and their checks.
+"""Manifests of a corpus, one a speaker, and their checks.
 
-A manifest is a CSV with one row an utterance, a corpus has one for each speaker.
+A manifest is a CSV with one row an utterance. Reading one imports no torch.
 
 Authors
  * The MLKD team 2026
 """
 
-import hashlib
 import json
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import pandas
 from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE, read_checked
 from mlkd_brain.errors import InputError
-from mlkd_brain.files import locked, replaced_folder
+from mlkd_brain.files import locked, replaced_folder, write_json
+from mlkd_brain.fingerprint import fingerprint, fingerprint_code
 from mlkd_brain.noise.mixing import WEIGHTINGS, speech_level
 
-#: What a preparer knows of an utterance before it opens the recording.
+#: Columns that a preparer fills in without opening the recording.
 DESCRIPTION = ["ID", "wav", "spk_id", "session", "gender", "style", "emo"]
 LEVELS = [f"level_{weighting}" for weighting in WEIGHTINGS]  # dBov
 COLUMNS = ["ID", "duration", *DESCRIPTION[1:], *LEVELS]
-STAMP = "manifests.json"
+SOURCE = "manifests.json"  # what the manifests were made from
 
 
-def write_manifests(utterances, data_folder, manifest_folder):
+def write_manifests(
+    utterances: Sequence[dict[str, Any]],
+    data_folder: str | pathlib.Path,
+    manifest_folder: str | pathlib.Path,
+) -> None:
     """Measure every recording and write one CSV for each speaker.
 
     Nothing is written unless every recording can be used. When the same
@@ -39,7 +45,7 @@ def write_manifests(utterances, data_folder, manifest_folder):
     data_folder : str or pathlib.Path
         Root of the corpus.
     manifest_folder : str or pathlib.Path
-        Where ``<spk_id>.csv`` go. It is replaced as a whole.
+        Where ``<spk_id>.csv`` go; replaced as a whole.
 
     Raises
     ------
@@ -50,22 +56,24 @@ def write_manifests(utterances, data_folder, manifest_folder):
     manifest_folder = pathlib.Path(manifest_folder)
     utterances = sorted(utterances, key=lambda row: row["ID"])
     _refuse_missing(utterances, data_folder)
-    stamp = _stamp(utterances, data_folder)
+    source = _source(utterances, data_folder)
     with locked(manifest_folder):
-        if _read_stamp(manifest_folder) != stamp:
+        if _read_source(manifest_folder) != source:
             table = _measure_all(utterances, data_folder)
-            _write_speakers(table, stamp, manifest_folder)
+            _write_speakers(table, source, manifest_folder)
 
 
-def _write_speakers(table, stamp, manifest_folder):
+def _write_speakers(table, source, manifest_folder):
     table["wav"] = "$data_root/" + table["wav"]
     with replaced_folder(manifest_folder) as folder:
         for speaker, part in table.groupby("spk_id"):
             part.to_csv(folder / f"{speaker}.csv", index=False)
-        (folder / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
+        write_json(source, folder / SOURCE)
 
 
-def read_manifest(path, emotions=None):
+def read_manifest(
+    path: str | pathlib.Path, emotions: Sequence[str] | None = None
+) -> pandas.DataFrame:
     """Read one manifest and check its columns, IDs, emotions and durations.
 
     Arguments
@@ -79,11 +87,6 @@ def read_manifest(path, emotions=None):
     ------
     InputError
         Naming file, row and key.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The manifest, one row an utterance.
     """
     try:
         table = pandas.read_csv(path, dtype={"ID": str, "spk_id": str})
@@ -102,7 +105,7 @@ def read_manifest(path, emotions=None):
     repeated = table["ID"][table["ID"].duplicated()]
     if len(repeated):
         raise InputError(
-            f"{path}: ID {repeated.iloc[0]} stands there twice; IDs are unique. "
+            f"{path}: ID {repeated.iloc[0]} occurs twice; IDs are unique. "
             "Delete one of the rows."
         )
     for row in table.itertuples():
@@ -120,8 +123,10 @@ def read_manifest(path, emotions=None):
     return table
 
 
-def read_speakers(manifest_folder, emotions=None):
-    """Read the manifests of all speakers.
+def read_speakers(
+    manifest_folder: str | pathlib.Path, emotions: Sequence[str] | None = None
+) -> dict[str, pandas.DataFrame]:
+    """Read the manifests of all speakers: speaker to manifest, sorted.
 
     Arguments
     ---------
@@ -134,11 +139,6 @@ def read_speakers(manifest_folder, emotions=None):
     ------
     InputError
         If there are none, or one is damaged.
-
-    Returns
-    -------
-    dict
-        Speaker to manifest, speakers sorted.
     """
     paths = sorted(pathlib.Path(manifest_folder).glob("*.csv"))
     if not paths:
@@ -187,22 +187,20 @@ def _refuse_missing(utterances, data_folder):
         )
 
 
-def _stamp(utterances, data_folder):
-    """What the manifests were made from: changes when a recording does."""
-    digest = hashlib.sha256(repr(COLUMNS).encode())
-    for row in utterances:
-        status = (data_folder / row["wav"]).stat()
-        digest.update(repr(sorted(row.items())).encode())
-        digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())
+def _source(utterances, data_folder):
+    """What the manifests depend on: annotation, recordings, level meters."""
+    status = [(data_folder / row["wav"]).stat() for row in utterances]
+    recordings = [[s.st_size, s.st_mtime_ns] for s in status]
     return {
         "data_folder": str(data_folder.resolve()),
         "utterances": len(utterances),
-        "recordings": digest.hexdigest(),
+        "recordings": fingerprint([COLUMNS, utterances, recordings]),
+        "code": fingerprint_code("noise"),
     }
 
 
-def _read_stamp(manifest_folder):
+def _read_source(manifest_folder):
     try:
-        return json.loads((manifest_folder / STAMP).read_text())
+        return json.loads((manifest_folder / SOURCE).read_text())
     except (OSError, ValueError):
         return None

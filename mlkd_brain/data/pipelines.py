@@ -1,37 +1,34 @@
-"""From the manifests of a fold to what a Brain is fed.
+"""From the manifests of a fold to the datasets of a Brain.
 
 Authors
  * The MLKD team 2026
 """
 
 import pathlib
+from typing import Any
 
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
-from speechbrain.utils.data_pipeline import provides, takes
+from speechbrain.dataio.encoder import CategoricalEncoder
+from speechbrain.utils.data_pipeline import DynamicItem, provides, takes
 
 from mlkd_brain.audio import read_mono
 
 
 @takes("wav")
 @provides("clean_sig")
-def clean_speech(wav):
+def clean_speech(wav: str) -> torch.Tensor:
     """The utterance as it was recorded, (time,), 16 kHz."""
     return read_mono(wav)
 
 
-def noisy_speech(noise):
-    """Pipeline for the utterance with its drawn noise.
+def noisy_speech(noise) -> DynamicItem:
+    """Pipeline for the utterance with noise: "noisy_sig", (time,), 16 kHz.
 
     Arguments
     ---------
     noise : mlkd_brain.noise.sampling.NoiseSampler
         Prepared.
-
-    Returns
-    -------
-    DynamicItem
-        Provides "noisy_sig", (time,), 16 kHz.
     """
 
     @takes("id", "clean_sig", f"level_{noise.weighting}")
@@ -43,19 +40,8 @@ def noisy_speech(noise):
     return pipeline
 
 
-def emotion_label(label_encoder):
-    """Pipeline for the class index of the utterance's emotion.
-
-    Arguments
-    ---------
-    label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
-        Knows the emotions.
-
-    Returns
-    -------
-    DynamicItem
-        Provides "emo_encoded", int64, (1,).
-    """
+def emotion_label(label_encoder: CategoricalEncoder) -> DynamicItem:
+    """Pipeline for the index of the utterance's emotion: "emo_encoded", (1,)."""
 
     @takes("emo")
     @provides("emo_encoded")
@@ -65,7 +51,11 @@ def emotion_label(label_encoder):
     return pipeline
 
 
-def dataio_prep(hparams, label_encoder, noises=None):
+def dataio_prep(
+    hparams: dict[str, Any],
+    label_encoder: CategoricalEncoder,
+    noises: dict[str, Any] | None = None,
+) -> dict[str, DynamicItemDataset]:
     """Datasets of one fold.
 
     Arguments
@@ -74,10 +64,10 @@ def dataio_prep(hparams, label_encoder, noises=None):
         ``output_folder`` (with train.csv, valid.csv, test.csv) and
         ``data_folder``.
     label_encoder : speechbrain.dataio.encoder.CategoricalEncoder
-        Knows the emotions.
+        Of the emotions.
     noises : dict, optional
-        Part to ``NoiseSampler``: these parts are heard with noise, as "sig", next
-        to "clean_sig". The other parts are heard clean.
+        Part to ``NoiseSampler``: in these parts "sig" has noise, in the others
+        it is "clean_sig".
 
     Returns
     -------
@@ -92,14 +82,14 @@ def dataio_prep(hparams, label_encoder, noises=None):
             replacements={"data_root": hparams["data_folder"]},
             dynamic_items=[clean_speech, emotion_label(label_encoder)],
         )
-        heard = "clean_sig"
+        signal = "clean_sig"
         if noises and part in noises:
             dataset.add_dynamic_item(noisy_speech(noises[part]))
-            heard = "noisy_sig"
+            signal = "noisy_sig"
         dataset.set_output_keys(
             {
                 "id": "id",
-                "sig": heard,
+                "sig": signal,
                 "clean_sig": "clean_sig",
                 "emo_encoded": "emo_encoded",
             }

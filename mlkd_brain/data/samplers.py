@@ -5,6 +5,7 @@ Authors
 """
 
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -13,39 +14,36 @@ from mlkd_brain.errors import InputError
 
 
 class LengthBucketSampler(Sampler):
-    """Batches whose utterances last about as long, other ones in every epoch.
+    """Batches of utterances of similar length, other batches in every epoch.
 
-    Each epoch stretches every utterance by a random factor, sorts, and cuts the
-    row into batches. So a small corpus has as few batches as a large one, and
-    every utterance comes exactly once an epoch, for any number of processes:
-    each step gives every process a batch of its own, neighbours in length, so
-    that none waits for another. SpeechBrain's ``DynamicBatchSampler`` cuts each
-    bucket on its own, and its wrapper for several processes repeats batches.
+    Each epoch multiplies every duration by a random factor, sorts, and cuts the
+    order into batches. Every utterance comes exactly once an epoch, for any
+    number of processes; in each step the processes get batches of similar length,
+    so that none waits for another. SpeechBrain's ``DynamicBatchSampler`` cuts each
+    bucket on its own, so that a small corpus has many small batches, and its
+    wrapper for several processes repeats batches.
 
     Arguments
     ---------
     durations : sequence of float
-        Of each utterance, greater than 0.
+        Of each utterance, s, greater than 0.
     batch_size : int
-        Utterances in a batch, of one process, or one fewer.
+        Utterances in a batch of one process, or one fewer.
     bucket_jitter : float, optional
         Largest logarithm of the random factor: with 0.2, utterances that differ
-        by up to 20 % meet at random. 0 sorts by length alone; None gives plain
-        random batches.
+        by up to 20 % share a batch at random. 0 sorts by length alone; None gives
+        plain random batches.
     seed : int
-        Of the order, which depends on nothing else but the epoch.
+        The order depends on it and on the epoch alone.
     steps_multiple : int
-        The number of steps is a multiple of this, as gradient accumulation
-        needs.
-    rank : int
-        This process, counted from 0.
-    world_size : int
-        Number of processes.
+        The number of steps is a multiple of this, for gradient accumulation.
+    rank, world_size : int
+        This process, counted from 0, and the number of processes.
 
     Raises
     ------
     InputError
-        If there are fewer utterances than a step has batches, or the spread is
+        If there are fewer utterances than a step has batches, or the jitter is
         negative.
 
     Example
@@ -57,13 +55,13 @@ class LengthBucketSampler(Sampler):
 
     def __init__(
         self,
-        durations,
-        batch_size,
-        bucket_jitter,
-        seed,
-        steps_multiple=1,
-        rank=0,
-        world_size=1,
+        durations: Sequence[float],
+        batch_size: int,
+        bucket_jitter: float | None,
+        seed: int,
+        steps_multiple: int = 1,
+        rank: int = 0,
+        world_size: int = 1,
     ):
         if bucket_jitter is not None and bucket_jitter < 0:
             raise InputError(
@@ -75,10 +73,10 @@ class LengthBucketSampler(Sampler):
         self.seed, self.epoch = seed, 0
         self.rank, self.world_size = rank, world_size
         batches = math.ceil(len(durations) / batch_size)
-        at_once = world_size * steps_multiple
-        rounds = math.ceil(batches / at_once)
-        if rounds * at_once > len(durations):
-            rounds -= 1  # rather a batch with one utterance more than none
+        together = world_size * steps_multiple
+        rounds = math.ceil(batches / together)
+        if rounds * together > len(durations):
+            rounds -= 1  # larger batches, as otherwise some would be empty
         self.steps = rounds * steps_multiple
         if not rounds:
             raise InputError(
@@ -87,23 +85,23 @@ class LengthBucketSampler(Sampler):
                 "processes or a smaller --grad_accumulation_factor."
             )
 
-    def set_epoch(self, epoch):
-        """Choose the epoch's order; ``Brain.fit`` does for its sampler."""
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch's order; ``Brain.fit`` calls it."""
         self.epoch = epoch
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.steps
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng([self.seed, self.epoch])
         batches = np.array_split(
-            self._row(random), self.steps * self.world_size
+            self._order(random), self.steps * self.world_size
         )
         for step in random.permutation(self.steps):
             yield batches[step * self.world_size + self.rank].tolist()
 
-    def _row(self, random):
-        chance = random.uniform(size=len(self.logarithms))
+    def _order(self, random):
+        noise = random.uniform(size=len(self.logarithms))
         if self.bucket_jitter is None:
-            return np.argsort(chance)
-        return np.argsort(self.logarithms + self.bucket_jitter * chance)
+            return np.argsort(noise)
+        return np.argsort(self.logarithms + self.bucket_jitter * noise)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas
 import soundfile
 import torch
+from sklearn.metrics import accuracy_score, recall_score
 from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
@@ -19,7 +20,6 @@ from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.errors import InputError
 from mlkd_brain.evaluation.complexity import complexity
 from mlkd_brain.files import write_csv, write_json
-from mlkd_brain.method.metrics import unweighted_accuracy, weighted_accuracy
 from mlkd_brain.method.teachers import recover_best, training_command
 from mlkd_brain.names import CLEAN, COMPLEXITY, PREDICTIONS, PROTOCOL
 from mlkd_brain.noise.mixing import WEIGHTINGS
@@ -208,8 +208,14 @@ def noise_grid(predictions):
             "noise": noise,
             "snr_db": snr_db,
             "utterances": len(group),
-            "ua": unweighted_accuracy(group["emo"], group["predicted"]),
-            "wa": weighted_accuracy(group["emo"], group["predicted"]),
+            # the classes that occur: one that is only predicted has no recall
+            "ua": recall_score(
+                group["emo"],
+                group["predicted"],
+                labels=np.unique(group["emo"]),
+                average="macro",
+            ),
+            "wa": accuracy_score(group["emo"], group["predicted"]),
         }
         for (noise, snr_db), group in groups
     )

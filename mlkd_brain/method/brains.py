@@ -1,24 +1,30 @@
 """Brains that learn emotions from labels, and from a teacher.
 
+The methods that SpeechBrain calls have the arguments of ``sb.Brain``.
+
 Authors
  * The MLKD team 2026
 """
 
 import time
 from collections import defaultdict
+from typing import Any
 
 import speechbrain as sb
+import torch
 import torch.nn.functional as F
+from sklearn.metrics import accuracy_score, recall_score
+from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.logger import get_logger
 
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.data.samplers import LengthBucketSampler
-from mlkd_brain.method.lobes import freeze
-from mlkd_brain.method.metrics import unweighted_accuracy, weighted_accuracy
+from mlkd_brain.method.lobes import Classification, EmotionClassifier, freeze
+from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherTargets
-from mlkd_brain.run.epoch_clock import EpochClock, pace, time_left
-from mlkd_brain.run.processes import added, of_all_processes, rank_and_size
-from mlkd_brain.run.step_memory import SavedActivations, memory_of_training
+from mlkd_brain.run.epoch_clock import EpochClock, throughput, time_left
+from mlkd_brain.run.processes import gather, rank_and_size, sum_by_name
+from mlkd_brain.run.step_memory import SavedActivations, describe_memory
 
 logger = get_logger(__name__)
 
@@ -28,9 +34,9 @@ class EmotionBrain(sb.Brain):
 
     Modules: ``model``, an ``EmotionClassifier``. Hparams: ``checkpointer``,
     ``epoch_counter``, ``learning_rate``, ``number_of_epochs`` and
-    ``train_logger``. A batch has ``sig`` and ``emo_encoded``. The epoch with the best UA on the validation
-    speaker is kept. The log says where each epoch's time went: in waiting for
-    data, in the model, in the optimiser.
+    ``train_logger``. A batch has ``sig`` and ``emo_encoded``. The epoch with the
+    best UA on the validation speaker is kept. The log gives the fractions of
+    each epoch's time: waiting for data, the model, the optimiser.
     """
 
     learner = "model"  # its name in the log
@@ -38,10 +44,10 @@ class EmotionBrain(sb.Brain):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.clock = EpochClock(self.device)
-        self.memory_said = True
-        self.steps = None
+        self.memory_to_log = False
+        self.steps: Any = None  # of all epochs; known in fit_fold
 
-    def fit_fold(self, datasets):
+    def fit_fold(self, datasets: dict[str, DynamicItemDataset]) -> None:
         """Train on one part of a fold and validate on another.
 
         Hparams, besides those of the class: ``batch_size``, ``bucket_jitter``,
@@ -52,13 +58,13 @@ class EmotionBrain(sb.Brain):
         datasets : dict
             "train" and "valid", see ``mlkd_brain.data.pipelines.dataio_prep``.
         """
-        # fit sets the epoch of the sampler in this place, of no other
+        # under this name fit looks for the sampler, to set its epoch
         self.train_sampler = self._batches(
             datasets["train"],
             self.hparams.bucket_jitter,
             self.grad_accumulation_factor,
         )
-        self.memory_said = False
+        self.memory_to_log = True
         batches = self.hparams.number_of_epochs * len(self.train_sampler)
         self.steps = batches // self.grad_accumulation_factor
         self.fit(
@@ -86,96 +92,79 @@ class EmotionBrain(sb.Brain):
         )
 
     def _train_loader_specifics(self, dataset, loader_kwargs):
-        """Our batches are this process's already: SpeechBrain adds nothing."""
+        """The sampler's batches are this process's own: nothing to add."""
         return loader_kwargs
 
-    def compute_forward(self, batch, stage):
-        """Classify a batch.
-
-        Returns
-        -------
-        mlkd_brain.method.lobes.Classification
-            Logits, hidden states and frame mask.
-        """
+    def compute_forward(self, batch, stage) -> Classification:
+        """Classify a batch: logits, hidden states and frame mask."""
         batch = batch.to(self.device)
-        if self.memory_said or stage != sb.Stage.TRAIN:
+        if not self.memory_to_log or stage != sb.Stage.TRAIN:
             return self.modules.model(*batch.sig)
-        with SavedActivations(self.modules.parameters()) as kept:
+        with SavedActivations(self.modules.parameters()) as saved:
             predictions = self.modules.model(*batch.sig)
-        self._say_memory(kept.bytes, batch.sig.data)
+        self._log_memory(saved.total_bytes, batch.sig.data)
         return predictions
 
-    def _say_memory(self, kept, wavs):
-        self.memory_said = True
-        longest = self.hparams.batch_size * self.train_sampler.longest
-        said = memory_of_training(
-            kept, wavs.numel() / SAMPLE_RATE, longest, self.modules.parameters()
-        )
-        logger.info(said)
+    def _log_memory(self, saved_bytes, wavs):
+        self.memory_to_log = False
+        seconds = wavs.numel() / SAMPLE_RATE
+        largest = self.hparams.batch_size * self.train_sampler.longest
+        weights = self.modules.parameters()
+        logger.info(describe_memory(saved_bytes, seconds, largest, weights))
 
-    def fit_batch(self, batch):
-        """A step; the clock gives it to the model and the optimiser."""
+    def fit_batch(self, batch) -> torch.Tensor:
+        """A step; its time counts for the model and the optimiser."""
         self.clock.lap("data")
-        self.clock.count(batch.sig.lengths, batch.sig.data.shape[1])
-        self._set_learning_rate()
+        self.clock.count_batch(batch.sig.lengths, batch.sig.data.shape[1])
+        rate = self.hparams.learning_rate.at(
+            self.optimizer_step + 1, self.steps
+        )
+        set_learning_rate(self.optimizer, rate)
         loss = super().fit_batch(batch)
         self.clock.lap(self.learner)
         return loss
 
-    def _set_learning_rate(self):
-        self.hparams.learning_rate.set(
-            self.optimizer, self.optimizer_step + 1, self.steps
-        )
-
-    def optimizers_step(self):
+    def optimizers_step(self) -> None:
         """Update the weights."""
         self.clock.lap(self.learner)
         super().optimizers_step()
         self.clock.lap("optimiser")
 
-    def compute_objectives(self, predictions, batch, stage):
-        """Loss of a batch; also notes its terms and decisions.
-
-        Returns
-        -------
-        torch.Tensor
-            Nats, ().
-        """
+    def compute_objectives(self, predictions, batch, stage) -> torch.Tensor:
+        """Loss of a batch, nats, (); also records its terms and decisions."""
         labels = batch.emo_encoded.data.squeeze(-1)
         loss, terms = self.objective(predictions, labels, batch, stage)
-        self._note({"loss": loss, **terms}, predictions.logits, labels)
+        for name, value in {"loss": loss, **terms}.items():
+            self.term_sums[name] += value.detach().float() * len(labels)
+        self.references += labels.tolist()
+        self.decisions += predictions.logits.argmax(dim=-1).tolist()
         return loss
 
-    def objective(self, predictions, labels, batch, stage):
-        """Cross-entropy, and the terms to be logged by name."""
+    def objective(self, predictions, labels, batch, stage) -> tuple:
+        """Loss, (), and the terms to be logged by name: cross-entropy."""
         loss = F.cross_entropy(predictions.logits, labels)
         return loss, {"ce": loss}
 
-    def _note(self, terms, logits, labels):
-        for name, value in terms.items():
-            self.term_sums[name] += value.detach().float() * len(labels)
-        self.references += labels.tolist()
-        self.decisions += logits.argmax(dim=-1).tolist()
-
-    def on_fit_start(self):
+    def on_fit_start(self) -> None:
         """Recovers the latest checkpoint and starts the clock."""
         super().on_fit_start()
         self.first_epoch = self.hparams.epoch_counter.current
         self.started = time.monotonic()
 
-    def on_stage_start(self, stage, epoch=None):
+    def on_stage_start(self, stage, epoch: int | None = None) -> None:
         """Empties the statistics of the last stage."""
-        self.term_sums = defaultdict(float)
-        self.references, self.decisions = [], []
+        self.term_sums: dict[str, Any] = defaultdict(float)
+        self.references: list[int] = []
+        self.decisions: list[int] = []
         self.clock.restart()
 
-    def on_stage_end(self, stage, stage_loss, epoch=None):
+    def on_stage_end(self, stage, stage_loss, epoch=None) -> None:
         """Logs the epoch and keeps it if its validation UA is the best."""
         stats = self._summary()
         if stage == sb.Stage.TRAIN:
             self.train_stats = stats
-            self.pace = pace(
-                self.clock.seconds, added(of_all_processes(self.clock.heard))
+            self.throughput = throughput(
+                self.clock.seconds, sum_by_name(gather(self.clock.counts))
             )
             return
         self.hparams.train_logger.log_stats(
@@ -186,7 +175,7 @@ class EmotionBrain(sb.Brain):
                     epoch - self.first_epoch,
                     self.hparams.number_of_epochs - epoch,
                 ),
-                **self.pace,
+                **self.throughput,
             },
             train_stats=self.train_stats,
             valid_stats=stats,
@@ -197,26 +186,30 @@ class EmotionBrain(sb.Brain):
 
     def _summary(self):
         """Means and accuracies over the utterances of all processes."""
-        sums = {name: float(total) for name, total in self.term_sums.items()}
-        heard = of_all_processes((sums, self.references, self.decisions))
-        sums, references, decisions = zip(*heard)
+        own = {name: float(total) for name, total in self.term_sums.items()}
+        parts = gather((own, self.references, self.decisions))
+        sums, references, decisions = zip(*parts)
         references, decisions = sum(references, []), sum(decisions, [])
-        terms = added(sums)
+        terms = sum_by_name(sums)
+        # balanced_accuracy_score warns when a class is predicted and not present
+        present = sorted(set(references))
         return {
             **{name: terms[name] / len(references) for name in terms},
-            "UA": unweighted_accuracy(references, decisions),
-            "WA": weighted_accuracy(references, decisions),
+            "UA": recall_score(
+                references, decisions, labels=present, average="macro"
+            ),
+            "WA": accuracy_score(references, decisions),
         }
 
 
 class DistillationBrain(EmotionBrain):
     """Learns from labels, the teacher's logits and its hidden states.
 
-    The teacher is frozen and in eval mode; it hears the clean utterance
-    (``clean_sig``), the student the noisy one (``sig``). Hparams, besides those
-    of ``EmotionBrain``: ``objective``, a ``MultiLevelObjective``,
+    The teacher is frozen and in eval mode; its input is the clean utterance
+    (``clean_sig``), the student's the noisy one (``sig``). Hparams, besides those
+    of ``EmotionBrain``: ``objective``, a ``MultiLevelObjective``;
     ``teacher_layers``, the teacher's block paired with each student block,
-    counted from 1, and ``target_cache``, a ``TeacherCache``.
+    counted from 1; ``target_cache``, a ``TeacherCache``.
 
     Arguments
     ---------
@@ -229,33 +222,29 @@ class DistillationBrain(EmotionBrain):
 
     learner = "student"
 
-    def __init__(self, *args, teacher, **kwargs):
+    def __init__(self, *args, teacher: EmotionClassifier, **kwargs):
         super().__init__(*args, **kwargs)
         self.teacher = freeze(teacher).to(self.device)
 
-    def fit_fold(self, datasets):
+    def fit_fold(self, datasets: dict[str, DynamicItemDataset]) -> None:
         """Fill the teacher's cache, then train as ``EmotionBrain`` does."""
         self.hparams.target_cache.attach(
             datasets["train"], self.target_teacher, self.hparams.batch_size
         )
         if self.hparams.target_cache.kind != "none":
-            self.teacher.cpu()  # it has said all it will be asked
+            self.teacher.cpu()  # all targets are in the cache
         super().fit_fold(datasets)
 
     @property
-    def target_teacher(self):
-        """The teacher, asked for the blocks that are distilled."""
+    def target_teacher(self) -> TargetTeacher:
+        """The teacher with the blocks that are distilled."""
         return TargetTeacher(self.teacher, self.hparams.teacher_layers)
 
-    def compute_forward(self, batch, stage):
-        """Classify the noisy speech; in training, the teacher the clean one.
+    def compute_forward(self, batch, stage) -> Classification:
+        """Classify the noisy speech; in training, also get the targets.
 
-        The teacher's answer is the batch's own when it comes from the cache.
-
-        Returns
-        -------
-        mlkd_brain.method.lobes.Classification
-            The student's logits, hidden states and frame mask.
+        They come with the batch if they were cached, else the teacher is run on
+        the clean speech.
         """
         predictions = super().compute_forward(batch, stage)
         if stage == sb.Stage.TRAIN:
@@ -271,8 +260,8 @@ class DistillationBrain(EmotionBrain):
         blocks = batch.teacher_blocks.data.unbind(dim=2)
         return TeacherTargets(batch.teacher_logits.data, list(blocks))
 
-    def objective(self, predictions, labels, batch, stage):
-        """The paper's three levels in training, cross-entropy elsewhere."""
+    def objective(self, predictions, labels, batch, stage) -> tuple:
+        """The paper's three levels in training, else cross-entropy."""
         if stage != sb.Stage.TRAIN:
             return super().objective(predictions, labels, batch, stage)
         return self.hparams.objective(

@@ -1,9 +1,8 @@
 """The embedded encoder: a small wav2vec 2.0 that needs no download.
 
 Twelve blocks, so that the even-layer rule holds, 25 frames a second, 2.6 million
-parameters. It comes pretrained on nine hours of speech without labels
-(``recipes/Speech/pretrain``), as ``--wav2vec2_hub embedded``; and without having
-heard anything, for comparison:
+parameters. ``--wav2vec2_hub embedded`` is pretrained on nine hours of speech
+without labels (``recipes/Speech/pretrain``). With random weights, to compare:
 
     mlkd random-encoder data/embedded/encoder --seed 1986
 
@@ -27,26 +26,21 @@ WEIGHTS = "model.safetensors"
 LICENCE = "cc-by-4.0"  # of the weights, as of the speech they learned from
 
 
-def save_random_encoder(folder, seed):
+def save_random_encoder(folder: str | pathlib.Path, seed: int) -> str:
     """Write an encoder of the embedded shape with random weights.
 
     Arguments
     ---------
     folder : str or pathlib.Path
-        Can be given as ``wav2vec2_hub``. Replaced as a whole.
+        Can be given as ``wav2vec2_hub``. Replaced as a whole, and returned.
     seed : int
         Of the random weights.
-
-    Returns
-    -------
-    str
-        The folder.
 
     Example
     -------
     >>> folder = getfixture("tmp_path") / "encoder"
     >>> _ = save_random_encoder(folder, seed=1986)
-    >>> AutoModel.from_pretrained(folder).config.num_hidden_layers
+    >>> AutoConfig.from_pretrained(folder).num_hidden_layers
     12
     """
     with replaced_folder(folder) as unfinished, torch.random.fork_rng():
@@ -57,7 +51,7 @@ def save_random_encoder(folder, seed):
     return str(folder)
 
 
-def save_pretrained_encoder(encoder, folder):
+def save_pretrained_encoder(encoder, folder: str | pathlib.Path) -> str:
     """Write an encoder as an ordinary folder of transformers, in half precision.
 
     Arguments
@@ -84,14 +78,8 @@ def save_pretrained_encoder(encoder, folder):
     return hashlib.sha256(weights).hexdigest()
 
 
-def main(argv):
-    """The command ``mlkd random-encoder``.
-
-    Arguments
-    ---------
-    argv : list of str
-        Options of the command.
-    """
+def main(argv: list[str]) -> None:
+    """The command ``mlkd random-encoder``, with its options."""
     parser = argparse.ArgumentParser(
         prog="mlkd random-encoder",
         description="Write the embedded encoder with random weights.",

@@ -4,11 +4,18 @@ Authors
  * The MLKD team 2026
 """
 
+import contextlib
 import copy
-from collections import namedtuple
+import pathlib
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
+from huggingface_hub import utils as hub
 from speechbrain.integrations.huggingface.wav2vec2 import Wav2Vec2
+from speechbrain.utils.logger import get_logger
+from transformers.utils import logging as transformers_logging
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER
@@ -22,8 +29,23 @@ from mlkd_brain.method.padding import (
 )
 from mlkd_brain.method.precision import keep_norms_in_float32
 
-Encoding = namedtuple("Encoding", "last blocks frame_mask")
-Classification = namedtuple("Classification", "logits blocks frame_mask")
+logger = get_logger(__name__)
+
+
+class Encoding(NamedTuple):
+    """An encoder's output, those of its blocks, and which frames are valid."""
+
+    last: torch.Tensor  # (batch, frames, features)
+    blocks: list[torch.Tensor]  # each (batch, frames, features)
+    frame_mask: torch.Tensor  # True on valid frames, (batch, frames)
+
+
+class Classification(NamedTuple):
+    """Logits, and what the encoder computed on the way."""
+
+    logits: torch.Tensor  # unnormalised scores, (batch, classes), float32
+    blocks: list[torch.Tensor]  # each (batch, frames, features)
+    frame_mask: torch.Tensor  # True on valid frames, (batch, frames)
 
 
 class SpeechEncoder(Wav2Vec2):
@@ -37,7 +59,7 @@ class SpeechEncoder(Wav2Vec2):
     source : str
         Hub name, e.g. "facebook/wav2vec2-base", a local folder, or "embedded".
         A local folder is read without any network call.
-    save_path : str
+    save_path : str or pathlib.Path
         Where a download is kept.
     kept_layers : list of int, optional
         Transformer blocks to keep, counted from 1, in order; all by default.
@@ -67,19 +89,17 @@ class SpeechEncoder(Wav2Vec2):
 
     def __init__(
         self,
-        source,
-        save_path="pretrained_models",
-        kept_layers=None,
-        freeze_feature_extractor=True,
-        layerdrop=0.0,
-        gradient_checkpointing=False,
+        source: str,
+        save_path: str | pathlib.Path = "pretrained_models",
+        kept_layers: Sequence[int] | None = None,
+        freeze_feature_extractor: bool = True,
+        layerdrop: float = 0.0,
+        gradient_checkpointing: bool = False,
     ):
+        folder = str(FOLDER) if source == EMBEDDED else source
         try:
-            super().__init__(
-                str(FOLDER) if source == EMBEDDED else source,
-                str(save_path),
-                freeze_feature_extractor=freeze_feature_extractor,
-            )
+            with _quiet_transformers():
+                super().__init__(folder, str(save_path))
         except (OSError, ConnectionError) as error:
             raise InputError(
                 f"wav2vec2_hub '{source}' cannot be loaded "
@@ -89,12 +109,16 @@ class SpeechEncoder(Wav2Vec2):
             ) from None
         self.model.config.layerdrop = layerdrop
         if freeze_feature_extractor:
-            # else transformers asks for a gradient of the waveform, and keeps
-            # every conv layer's output for it (HuBERT has no public name for it)
+            # this also tells transformers not to ask for a gradient of the
+            # waveform, for which every conv layer's output would be kept
+            # (HuBERT has no public name for it)
             self.model.feature_extractor._freeze_parameters()
         if gradient_checkpointing:
-            self.model.gradient_checkpointing_enable({"use_reentrant": False})
-        # nothing is masked: processes that train together wait for its gradient
+            with _quiet_transformers():
+                self.model.gradient_checkpointing_enable(
+                    {"use_reentrant": False}
+                )
+        # masking is off: processes that train together wait for its gradient
         unused = getattr(self.model, "masked_spec_embed", None)
         if unused is not None:
             unused.requires_grad_(False)
@@ -102,14 +126,18 @@ class SpeechEncoder(Wav2Vec2):
             keep_blocks(self.model, kept_layers)
         self._keep_padding_out()
         keep_norms_in_float32(self.model)
+        logger.info(
+            f"encoder {source}: {len(self.model.encoder.layers)} blocks, "
+            f"{sum(p.numel() for p in self.parameters()):,} parameters"
+        )
 
     @property
-    def hidden_size(self):
+    def hidden_size(self) -> int:
         """Features of a hidden state."""
         return self.model.config.hidden_size
 
     def _keep_padding_out(self):
-        """Put the guards of ``mlkd_brain.method.padding`` where they are needed."""
+        """Install the modules of ``mlkd_brain.method.padding``."""
         first = self.model.feature_extractor.conv_layers[0]
         self._sample_norms, self._frame_convs = [], []
         if isinstance(getattr(first, "layer_norm", None), torch.nn.GroupNorm):
@@ -121,7 +149,8 @@ class SpeechEncoder(Wav2Vec2):
             layer.register_forward_pre_hook(zero_padding)
             self._frame_convs.append(layer)
 
-    def _announce_lengths(self, samples, frames):
+    def _set_lengths(self, samples, frames):
+        """Valid lengths of a batch for these modules, None if all are valid."""
         for layer in self._sample_norms:
             kernel, stride = layer.conv.kernel_size[0], layer.conv.stride[0]
             layer.layer_norm.lengths = (
@@ -130,7 +159,9 @@ class SpeechEncoder(Wav2Vec2):
         for layer in self._frame_convs:
             layer.lengths = frames
 
-    def extract_features(self, wav, wav_lens=None):
+    def extract_features(
+        self, wav: torch.Tensor, wav_lens: torch.Tensor | None = None
+    ) -> Encoding:
         """Encode a batch of waveforms.
 
         Arguments
@@ -143,43 +174,32 @@ class SpeechEncoder(Wav2Vec2):
         Returns
         -------
         Encoding
-            ``last``: the encoder's output, (batch, frames, features);
-            ``blocks``: the output of each transformer block, same shape;
-            ``frame_mask``: True on valid frames, (batch, frames).
+            Hidden states of the encoder and of each block; the mask.
         """
-        samples = samples_of(wav_lens, wav.shape[1])
-        if samples is not None and bool((samples == wav.shape[1]).all()):
+        time = wav.shape[1]
+        samples = samples_of(wav_lens, time)
+        if samples is not None and bool((samples == time).all()):
             samples = None
         if self.normalize_wav:
             wav = normalise_waveforms(wav, samples)
         frame_mask = self._frame_mask(wav, samples)
-        padded = samples is not None
-        self._announce_lengths(samples, frame_mask.sum(1) if padded else None)
+        frames, attention_mask = None, None
+        if samples is not None:
+            frames, attention_mask = (
+                frame_mask.sum(1),
+                valid_mask(samples, time),
+            )
+        self._set_lengths(samples, frames)
         output = self.model(
-            wav,
-            attention_mask=valid_mask(samples, wav.shape[1])
-            if padded
-            else None,
-            output_hidden_states=True,
+            wav, attention_mask=attention_mask, output_hidden_states=True
         )
-        # the first hidden state is what enters block 1
+        # the first hidden state is the input of block 1
         return Encoding(
             output.last_hidden_state, list(output.hidden_states[1:]), frame_mask
         )
 
-    def count_frames(self, samples):
-        """Frames that the conv encoder makes of so many samples.
-
-        Arguments
-        ---------
-        samples : int or torch.Tensor
-            At 16 kHz.
-
-        Returns
-        -------
-        int or torch.Tensor
-            As the argument.
-        """
+    def count_frames(self, samples: Any) -> Any:
+        """Frames that the conv encoder makes of so many samples at 16 kHz."""
         frames = self.model._get_feat_extract_output_lengths(samples)
         return frames if isinstance(samples, torch.Tensor) else int(frames)
 
@@ -189,6 +209,23 @@ class SpeechEncoder(Wav2Vec2):
         return valid_mask(
             self.count_frames(samples), self.count_frames(wav.shape[1])
         )
+
+
+@contextlib.contextmanager
+def _quiet_transformers():
+    """No bar for weights that are read, no warning of what SpeechBrain calls."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    downloads = not hub.are_progress_bars_disabled()
+    transformers_logging.disable_progress_bar()
+    if downloads:  # transformers has switched these bars off too
+        hub.enable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning)
+            yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
 
 
 class EmotionClassifier(torch.nn.Module):
@@ -211,12 +248,14 @@ class EmotionClassifier(torch.nn.Module):
     torch.Size([2, 4])
     """
 
-    def __init__(self, encoder, n_classes):
+    def __init__(self, encoder: SpeechEncoder, n_classes: int):
         super().__init__()
         self.encoder = encoder
         self.head = torch.nn.Linear(encoder.hidden_size, n_classes)
 
-    def forward(self, wavs, wav_lens=None):
+    def forward(
+        self, wavs: torch.Tensor, wav_lens: torch.Tensor | None = None
+    ) -> Classification:
         """Classify a batch of waveforms.
 
         Arguments
@@ -229,8 +268,7 @@ class EmotionClassifier(torch.nn.Module):
         Returns
         -------
         Classification
-            ``logits``: unnormalised scores, (batch, classes), float32;
-            ``blocks`` and ``frame_mask`` as the encoder gives them.
+            Logits, hidden states and frame mask.
         """
         encoding = self.encoder(wavs, wav_lens)
         pooled = mean_over_frames(encoding.last, encoding.frame_mask)
@@ -239,7 +277,7 @@ class EmotionClassifier(torch.nn.Module):
         return Classification(logits, encoding.blocks, encoding.frame_mask)
 
 
-def keep_blocks(model, kept_layers):
+def keep_blocks(model, kept_layers: Sequence[int]) -> None:
     """Cut a transformers encoder down to some of its blocks, in place.
 
     Arguments
@@ -260,7 +298,7 @@ def keep_blocks(model, kept_layers):
             f"teacher_layers is {list(kept_layers)} and the encoder has blocks "
             f"1 to {len(blocks)}; name existing blocks in hparams/student.yaml."
         )
-    kept = torch.nn.ModuleList(blocks[k - 1] for k in kept_layers)
+    kept: Any = torch.nn.ModuleList(blocks[k - 1] for k in kept_layers)
     attention = blocks[0].attention
     if hasattr(attention, "rel_attn_embed"):
         # WavLM computes its position bias once, in the first block
@@ -269,7 +307,11 @@ def keep_blocks(model, kept_layers):
     model.config.num_hidden_layers = len(kept)
 
 
-def copy_teacher(student, teacher, kept_layers):
+def copy_teacher(
+    student: EmotionClassifier,
+    teacher: EmotionClassifier,
+    kept_layers: Sequence[int],
+) -> None:
     """Start a student from a trained teacher, in place.
 
     Block i of the student becomes the teacher's block ``kept_layers[i - 1]``;
@@ -300,18 +342,13 @@ def copy_teacher(student, teacher, kept_layers):
     student.load_state_dict(cut.state_dict())
 
 
-def freeze(model):
-    """Make a model a fixed reference: no gradient, no dropout.
+def freeze(model: Any) -> Any:
+    """Make a model a fixed reference, in place: no gradient, no dropout.
 
     Arguments
     ---------
     model : torch.nn.Module
-        Changed in place.
-
-    Returns
-    -------
-    torch.nn.Module
-        The same model.
+        Returned too.
 
     Example
     -------
@@ -320,15 +357,3 @@ def freeze(model):
     (False, False)
     """
     return model.eval().requires_grad_(False)
-
-
-def parameter_mebibytes(model):
-    """Size of a model's parameters as they are stored, MiB.
-
-    Example
-    -------
-    >>> parameter_mebibytes(torch.nn.Linear(1024, 1024, bias=False))
-    4.0
-    """
-    size = sum(p.numel() * p.element_size() for p in model.parameters())
-    return size / 2**20

@@ -10,6 +10,8 @@ Authors
  * The MLKD team 2026
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 
@@ -45,7 +47,9 @@ class LogitDistillation(torch.nn.Module):
     0.0
     """
 
-    def __init__(self, temperature, times_squared_temperature=False):
+    def __init__(
+        self, temperature: float, times_squared_temperature: bool = False
+    ):
         super().__init__()
         if not temperature > 0:
             raise ValueError(
@@ -55,15 +59,16 @@ class LogitDistillation(torch.nn.Module):
         self.temperature = temperature
         self.scale = temperature**2 if times_squared_temperature else 1.0
 
-    def forward(self, student_logits, teacher_logits):
+    def forward(
+        self, student_logits: torch.Tensor, teacher_logits: torch.Tensor
+    ) -> torch.Tensor:
         """Divergence of the student from the teacher.
 
         Arguments
         ---------
-        student_logits : torch.Tensor
-            Unnormalised scores, (batch, classes).
-        teacher_logits : torch.Tensor
-            Unnormalised scores, (batch, classes). No gradient flows into it.
+        student_logits, teacher_logits : torch.Tensor
+            Unnormalised scores, (batch, classes). No gradient flows into the
+            teacher's.
 
         Returns
         -------
@@ -84,8 +89,8 @@ class FeatureDistillation(torch.nn.Module):
     """Match the student's hidden states to those of the paired teacher blocks.
 
     The value is the mean squared error over valid frames and features, summed
-    (or averaged) over the pairs of blocks. What stands in the padding does not
-    count. It is zero when the hidden states agree.
+    (or averaged) over the pairs of blocks; the padding does not count. It is zero
+    when the hidden states agree.
 
     Source: the paper's feature level, student block i with teacher block 2i.
 
@@ -108,7 +113,7 @@ class FeatureDistillation(torch.nn.Module):
     1.0
     """
 
-    def __init__(self, over_pairs="sum"):
+    def __init__(self, over_pairs: str = "sum"):
         super().__init__()
         if over_pairs not in ("sum", "mean"):
             raise ValueError(
@@ -117,18 +122,21 @@ class FeatureDistillation(torch.nn.Module):
             )
         self.over_pairs = over_pairs
 
-    def forward(self, student_blocks, teacher_blocks, frame_mask):
+    def forward(
+        self,
+        student_blocks: Sequence[torch.Tensor],
+        teacher_blocks: Sequence[torch.Tensor],
+        frame_mask: torch.Tensor,
+    ) -> torch.Tensor:
         """Error of the student's hidden states.
 
         Arguments
         ---------
-        student_blocks : list of torch.Tensor
-            One per student block, each (batch, frames, features).
-        teacher_blocks : list of torch.Tensor
-            The teacher's, paired with the above. No gradient flows into them.
+        student_blocks, teacher_blocks : list of torch.Tensor
+            Paired hidden states, each (batch, frames, features). No gradient
+            flows into the teacher's.
         frame_mask : torch.Tensor
-            True where a frame is speech and False where it is padding,
-            (batch, frames).
+            True on valid frames, False in the padding, (batch, frames).
 
         Returns
         -------
@@ -165,7 +173,7 @@ class MultiLevelObjective(torch.nn.Module):
     feature_level : FeatureDistillation
         The MSE term.
     alpha : float
-        Share of the teacher's distribution against the labels, in [0, 1].
+        Weight of the teacher's distribution against the labels, in [0, 1].
     feature_weight : float
         Weight of the MSE term, at least 0.
 
@@ -188,7 +196,13 @@ class MultiLevelObjective(torch.nn.Module):
     True
     """
 
-    def __init__(self, logit_level, feature_level, alpha, feature_weight=1.0):
+    def __init__(
+        self,
+        logit_level: LogitDistillation,
+        feature_level: FeatureDistillation,
+        alpha: float,
+        feature_weight: float = 1.0,
+    ):
         super().__init__()
         if not 0 <= alpha <= 1 or not feature_weight >= 0:
             raise ValueError(
@@ -203,27 +217,19 @@ class MultiLevelObjective(torch.nn.Module):
 
     def forward(
         self,
-        student_logits,
-        teacher_logits,
-        student_blocks,
-        teacher_blocks,
-        frame_mask,
-        labels,
-    ):
+        student_logits: torch.Tensor,
+        teacher_logits: torch.Tensor,
+        student_blocks: Sequence[torch.Tensor],
+        teacher_blocks: Sequence[torch.Tensor],
+        frame_mask: torch.Tensor,
+        labels: torch.Tensor,
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Total loss and its unweighted terms.
 
         Arguments
         ---------
-        student_logits : torch.Tensor
-            Unnormalised scores, (batch, classes).
-        teacher_logits : torch.Tensor
-            Unnormalised scores, (batch, classes). No gradient flows into it.
-        student_blocks : list of torch.Tensor
-            Hidden states, each (batch, frames, features).
-        teacher_blocks : list of torch.Tensor
-            Hidden states paired with the above. No gradient flows into them.
-        frame_mask : torch.Tensor
-            True on valid frames, (batch, frames).
+        student_logits, ..., frame_mask
+            As for the two levels.
         labels : torch.Tensor
             Class indices, (batch,).
 

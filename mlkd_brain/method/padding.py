@@ -1,9 +1,9 @@
-"""Padding that changes nothing: an utterance has one answer in any batch.
+"""Padding without effect: an utterance has the same output in any batch.
 
-wav2vec2-base's first conv layer normalises each channel over time (group norm),
-data2vec's positional convolution stacks five layers; both let the padding of a
-batch into the valid frames. The two modules here keep it out, with the same
-parameters under the same names, so that weights load and save as before.
+The first conv layer of wav2vec2-base normalises each channel over time (group
+norm), and data2vec's positional convolution stacks five layers; both let the
+padding of a batch into the valid frames. The two modules here keep it out, with
+the same parameters under the same names, so that weights load as before.
 
 Authors
  * The MLKD team 2026
@@ -13,20 +13,16 @@ import torch
 import torch.nn.functional as F
 
 
-def samples_of(wav_lens, time):
+def samples_of(wav_lens: torch.Tensor | None, time: int) -> torch.Tensor | None:
     """Number of valid samples of each utterance of a padded batch.
 
     Arguments
     ---------
     wav_lens : torch.Tensor or None
-        Relative lengths in (0, 1], (batch,); None when nothing is padded.
+        Relative lengths in (0, 1], (batch,); None when nothing is padded, which
+        is returned then.
     time : int
         Samples in the padded batch.
-
-    Returns
-    -------
-    torch.Tensor or None
-        Samples, int64, (batch,); None when nothing is padded.
 
     Example
     -------
@@ -38,20 +34,15 @@ def samples_of(wav_lens, time):
     return torch.round(wav_lens.double() * time).long()
 
 
-def valid_mask(lengths, size):
-    """True on the first ``lengths`` places of each row.
+def valid_mask(lengths: torch.Tensor, size: int) -> torch.Tensor:
+    """True on the first ``lengths`` entries of each row.
 
     Arguments
     ---------
     lengths : torch.Tensor
-        Valid places of each row, (batch,).
+        Valid entries of each row, (batch,).
     size : int
-        Places in a row.
-
-    Returns
-    -------
-    torch.Tensor
-        Bool, (batch, size).
+        Entries in a row of the mask, (batch, size).
 
     Example
     -------
@@ -59,37 +50,47 @@ def valid_mask(lengths, size):
     tensor([[1, 0, 0],
             [1, 1, 1]], dtype=torch.int32)
     """
+    # SpeechBrain's length_to_mask takes len() of a tensor, which fixes the batch
+    # size of an exported model
     return torch.arange(size, device=lengths.device) < lengths[:, None]
 
 
-def masked_mean(values, mask, dim=-1):
-    """Mean over the places where ``mask`` is True.
-
-    Arguments
-    ---------
-    values : torch.Tensor
-        Any shape.
-    mask : torch.Tensor
-        Bool, broadcastable to ``values``; at least one True along ``dim``.
-    dim : int
-        Where to average; kept with size 1.
-
-    Returns
-    -------
-    torch.Tensor
-        ``values`` with size 1 along ``dim``.
-
-    Example
-    -------
-    >>> masked_mean(torch.tensor([1.0, 3.0, 9.0]), torch.tensor([1, 1, 0]) > 0)
-    tensor([2.])
-    """
+def _masked_mean(values, mask, dim=-1):
+    """Mean over the entries where ``mask`` is True; ``dim`` keeps size 1."""
     mask = mask.expand_as(values)
     total = values.masked_fill(~mask, 0.0).sum(dim, keepdim=True)
     return total / mask.sum(dim, keepdim=True)
 
 
-def normalise_waveforms(wavs, samples=None, eps=1e-7):
+def mean_over_frames(
+    hidden: torch.Tensor, frame_mask: torch.Tensor
+) -> torch.Tensor:
+    """Mean of the hidden states over each utterance's valid frames.
+
+    Arguments
+    ---------
+    hidden : torch.Tensor
+        (batch, frames, features)
+    frame_mask : torch.Tensor
+        True on valid frames, (batch, frames).
+
+    Returns
+    -------
+    torch.Tensor
+        (batch, features), float32.
+
+    Example
+    -------
+    >>> hidden = torch.tensor([[[2.0], [4.0], [99.0]]])
+    >>> mean_over_frames(hidden, torch.tensor([[True, True, False]]))
+    tensor([[3.]])
+    """
+    return _masked_mean(hidden.float(), frame_mask[..., None], dim=1).squeeze(1)
+
+
+def normalise_waveforms(
+    wavs: torch.Tensor, samples: torch.Tensor | None = None, eps: float = 1e-7
+) -> torch.Tensor:
     """Zero mean and unit variance over each utterance's own samples.
 
     The padding stays zero. For one unpadded utterance this is what the feature
@@ -107,7 +108,7 @@ def normalise_waveforms(wavs, samples=None, eps=1e-7):
     Returns
     -------
     torch.Tensor
-        (batch, time)
+        (batch, time), float32.
 
     Example
     -------
@@ -119,8 +120,8 @@ def normalise_waveforms(wavs, samples=None, eps=1e-7):
     if samples is None:
         samples = torch.full_like(wavs[:, 0], wavs.shape[1])
     mask = valid_mask(samples, wavs.shape[1])
-    centred = (wavs - masked_mean(wavs, mask)).masked_fill(~mask, 0.0)
-    variance = masked_mean(centred**2, mask)
+    centred = (wavs - _masked_mean(wavs, mask)).masked_fill(~mask, 0.0)
+    variance = _masked_mean(centred**2, mask)
     return centred / torch.sqrt(variance + eps)
 
 
@@ -152,7 +153,9 @@ class ValidGroupNorm(torch.nn.GroupNorm):
     True
     """
 
-    def __init__(self, norm):
+    lengths: torch.Tensor | None
+
+    def __init__(self, norm: torch.nn.GroupNorm):
         if norm.num_groups != norm.num_channels:
             raise ValueError(
                 f"{norm.num_groups} groups for {norm.num_channels} channels; "
@@ -162,76 +165,30 @@ class ValidGroupNorm(torch.nn.GroupNorm):
         self.weight, self.bias = norm.weight, norm.bias
         self.lengths = None
 
-    def forward(self, hidden):
-        """Normalise each channel over time.
-
-        Arguments
-        ---------
-        hidden : torch.Tensor
-            (batch, channels, frames)
-
-        Returns
-        -------
-        torch.Tensor
-            (batch, channels, frames), float32 whatever the autocast; zeros in
-            the padding.
-        """
-        hidden, alone = hidden.float(), super().forward
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Normalise (batch, channels, frames); the result is float32."""
+        hidden, normalise = hidden.float(), super().forward
         if self.lengths is None:
-            return alone(hidden)
-        # each utterance alone: fewer passes than with a mask, over the largest
-        # tensor of the encoder
+            return normalise(hidden)
+        # one utterance after the other: fewer passes over the largest tensor of
+        # the encoder than with a mask
         frames = hidden.shape[-1]
         rows = [
-            F.pad(alone(row[None, :, :valid]), (0, frames - valid))
+            F.pad(normalise(row[None, :, :valid]), (0, frames - valid))
             for row, valid in zip(hidden, self.lengths.tolist())
         ]
         return torch.cat(rows)
 
 
-def zero_padding(layer, inputs):
-    """Forward pre-hook for a layer that sees neighbouring frames.
+def zero_padding(layer, inputs: tuple) -> tuple | None:
+    """Forward pre-hook that sets the padding of a layer's input to zero.
 
-    Arguments
-    ---------
-    layer : torch.nn.Module
-        Maps (batch, channels, frames) to the same shape. Its attribute
-        ``lengths`` holds the valid frames, (batch,), or None.
-    inputs : tuple
-        The hidden states, alone.
-
-    Returns
-    -------
-    tuple or None
-        The hidden states with zeros where the padding is; None, which leaves
-        them as they are, when nothing is padded.
+    For a layer that maps (batch, channels, frames) to the same shape and whose
+    output depends on neighbouring frames. Its attribute ``lengths`` holds the
+    valid frames, (batch,), or None, which changes nothing.
     """
     if layer.lengths is None:
         return None
     (hidden,) = inputs
     mask = valid_mask(layer.lengths, hidden.shape[-1])[:, None]
     return (hidden.masked_fill(~mask, 0.0),)
-
-
-def mean_over_frames(hidden, frame_mask):
-    """Mean of the hidden states over each utterance's valid frames.
-
-    Arguments
-    ---------
-    hidden : torch.Tensor
-        (batch, frames, features)
-    frame_mask : torch.Tensor
-        True on valid frames, (batch, frames).
-
-    Returns
-    -------
-    torch.Tensor
-        (batch, features)
-
-    Example
-    -------
-    >>> hidden = torch.tensor([[[2.0], [4.0], [99.0]]])
-    >>> mean_over_frames(hidden, torch.tensor([[True, True, False]]))
-    tensor([[3.]])
-    """
-    return masked_mean(hidden.float(), frame_mask[..., None], dim=1).squeeze(1)

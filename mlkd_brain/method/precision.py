@@ -1,9 +1,9 @@
 """What stays in float32 when training runs in bfloat16 (``--precision bf16``).
 
 Autocast computes products and convolutions in bfloat16. The losses and the
-logits ask for float32 themselves, the softmax of scaled-dot-product attention
-has float32 inside. Norms are in float32 on a GPU, but on a CPU autocast leaves
-them as their input is: they are seen to here.
+logits are computed in float32 where they are defined, and so is the softmax of
+scaled-dot-product attention. Norms are in float32 on a GPU; on a CPU autocast
+computes them in their input's type, which is changed here.
 
 Authors
  * The MLKD team 2026
@@ -14,7 +14,7 @@ import torch
 NORMS = (torch.nn.LayerNorm, torch.nn.GroupNorm)
 
 
-def keep_norms_in_float32(model):
+def keep_norms_in_float32(model: torch.nn.Module) -> None:
     """Have every layer norm and group norm of a model compute in float32.
 
     Arguments
@@ -32,8 +32,8 @@ def keep_norms_in_float32(model):
     """
     for module in model.modules():
         if isinstance(module, NORMS):
-            module.register_forward_pre_hook(_in_float32)
+            module.register_forward_pre_hook(_to_float32)
 
 
-def _in_float32(norm, inputs):
+def _to_float32(norm, inputs):
     return tuple(hidden.float() for hidden in inputs)

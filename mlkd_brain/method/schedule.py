@@ -4,18 +4,19 @@ Authors
  * The MLKD team 2026
 """
 
+import torch
 from speechbrain.nnet.schedulers import LinearWarmupScheduler
 
 
 class LearningRate:
-    """A learning rate that depends on the step alone, so that a resume finds it.
+    """A learning rate that depends on the step alone, as a resumed run needs.
 
     Arguments
     ---------
     peak : float
         Highest value.
     warmup_share : float, optional
-        Share of all steps in which it rises from 0 to the peak, in [0, 1);
+        Fraction of all steps in which it rises from 0 to the peak, in [0, 1);
         in the others it falls to 0. Without it the rate is constant.
 
     Example
@@ -27,19 +28,23 @@ class LearningRate:
     1.0
     """
 
-    def __init__(self, peak, warmup_share=None):
+    def __init__(self, peak: float, warmup_share: float | None = None):
         self.peak, self.warmup_share = peak, warmup_share
 
-    def at(self, step, steps):
-        """Rate of a step, counted from 1, among so many (None if constant)."""
+    def at(self, step: int, steps: int) -> float:
+        """Rate of a step, counted from 1, among all steps."""
         if self.warmup_share is None:
             return self.peak
         warmup = round(self.warmup_share * steps)
-        return LinearWarmupScheduler(self.peak, warmup, steps).calculate_lr(
-            step
-        )
+        schedule = LinearWarmupScheduler(self.peak, warmup, steps)
+        return schedule.calculate_lr(step)
 
-    def set(self, optimizer, step, steps):
-        """Give an optimizer the rate of a step."""
-        for group in optimizer.param_groups:
-            group["lr"] = self.at(step, steps)
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the rate of all parameter groups, in place.
+
+    SpeechBrain's ``update_learning_rate`` also writes a line to the log at every
+    change, which is every step.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = rate

@@ -1,9 +1,9 @@
-"""What the teacher says of each training utterance, computed once.
+"""The teacher's targets of each training utterance, computed once.
 
-The teacher is frozen, always hears the same clean utterance and answers alike
-in any batch, so it need not be asked again at every epoch. In float32 the cache
-changes nothing; float16 halves the disk and rounds each value to 11 bits, an
-error of at most 0.05 % of it.
+The teacher is frozen, its input is always the clean utterance, and its output
+does not depend on the batch, so it need not be run again in every epoch. In
+float32 the cache changes nothing; float16 halves the disk space and rounds each
+value to 11 bits, a relative error of at most 0.05 %.
 
 Authors
  * The MLKD team 2026
@@ -12,10 +12,12 @@ Authors
 import math
 import pathlib
 import shutil
-from collections import namedtuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from speechbrain.dataio.batch import PaddedBatch
+from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.distributed import run_on_main
 from speechbrain.utils.logger import get_logger
@@ -24,21 +26,33 @@ from tqdm import tqdm
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, write_json
-from mlkd_brain.fingerprint import fingerprint, fingerprint_weights
+from mlkd_brain.fingerprint import (
+    fingerprint,
+    fingerprint_code,
+    fingerprint_weights,
+    library_versions,
+)
+from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.tensor_store import TensorStore
 
 logger = get_logger(__name__)
 
 KINDS = ("none", "memory", "disk")
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
-#: What a file must hold besides the tensors: header and file system's share.
+#: Size of a file besides its tensors: header and the file system's blocks.
 OVERHEAD = 4096  # bytes
+FINGERPRINT = "fingerprint.json"  # what a folder of the cache was made from
 
-TeacherTargets = namedtuple("TeacherTargets", "logits blocks")
+
+class TeacherTargets(NamedTuple):
+    """What a student learns from: logits, and hidden states of some blocks."""
+
+    logits: torch.Tensor  # unnormalised scores, (batch, classes)
+    blocks: list[torch.Tensor]  # each (batch, frames, features)
 
 
 class TargetTeacher:
-    """A teacher that is asked for what its student learns from.
+    """A frozen teacher that computes its student's targets.
 
     Arguments
     ---------
@@ -48,68 +62,60 @@ class TargetTeacher:
         Its blocks that are distilled, counted from 1.
     """
 
-    def __init__(self, teacher, layers):
+    def __init__(self, teacher: EmotionClassifier, layers: Sequence[int]):
         self.teacher, self.layers = teacher, list(layers)
 
-    def __call__(self, wavs, wav_lens):
-        """Ask the teacher; no gradient is kept.
-
-        Arguments
-        ---------
-        wavs : torch.Tensor
-            16 kHz waveforms, (batch, time).
-        wav_lens : torch.Tensor
-            Relative lengths in (0, 1], (batch,).
-
-        Returns
-        -------
-        TeacherTargets
-            ``logits``: unnormalised scores, (batch, classes); ``blocks``:
-            hidden states of each distilled block, (batch, frames, features).
-        """
+    def __call__(
+        self, wavs: torch.Tensor, wav_lens: torch.Tensor
+    ) -> TeacherTargets:
+        """Run the teacher without gradients; arguments as ``SpeechEncoder``."""
         with torch.no_grad():
-            heard = self.teacher(wavs, wav_lens)
+            outputs = self.teacher(wavs, wav_lens)
         return TeacherTargets(
-            heard.logits, [heard.blocks[k - 1] for k in self.layers]
+            outputs.logits, [outputs.blocks[k - 1] for k in self.layers]
         )
 
-    def bytes_of(self, seconds, dtype):
-        """Size of what is said of an utterance of this duration."""
+    def target_bytes(self, seconds: float, dtype: str) -> int:
+        """Size on disk of the targets of an utterance of this duration."""
         encoder = self.teacher.encoder
         frames = encoder.count_frames(round(seconds * SAMPLE_RATE))
         values = frames * len(self.layers) * encoder.hidden_size
         return values * DTYPES[dtype].itemsize + OVERHEAD
 
-    def stamp(self):
-        """What decides on the answers, as plain data."""
+    def fingerprint_facts(self) -> dict[str, Any]:
+        """What the targets depend on besides the utterances, as plain data."""
         encoder = self.teacher.encoder
         config = encoder.model.config.to_json_string(use_diff=True)
         return {
             "teacher": fingerprint_weights(self.teacher),
             "encoder": fingerprint([config, encoder.normalize_wav]),
             "teacher_layers": self.layers,
+            "code": fingerprint_code("data", "method"),
+            "versions": library_versions("torch", "transformers"),
         }
 
 
 class TeacherCache:
-    """Keeps the teacher's logits and hidden states, keyed by utterance.
+    """Attaches a teacher's targets to a dataset, and keeps them by utterance.
 
-    On disk there is one safetensors file an utterance, written whole or not at
-    all, in a folder that is named after the teacher's weights, its encoder, the
-    layers, the precision and the utterances: whatever differs has another
-    folder, so that nothing stale is read, and students of one teacher share
-    theirs. A start that was interrupted goes on where it was.
+    On disk there is one safetensors file an utterance, in a folder named after
+    the fingerprint of the teacher, the layers, the precision, the utterances and
+    the code: targets of anything else are never read, and students of one
+    teacher share theirs. An interrupted start is resumed.
+
+    SpeechBrain's ``CachedDynamicItem`` computes one utterance at a time, where
+    the loader runs, and may leave half a file.
 
     Arguments
     ---------
     kind : str
-        "none" asks the teacher at every step, "memory" keeps the answers for
+        "none" runs the teacher at every step, "memory" keeps the targets for
         this run, "disk" for every run.
     dtype : str
         "float16" or "float32".
     folder : str or pathlib.Path
-        Where "disk" keeps its folders. They can be deleted at any time but
-        while a student is trained.
+        Where "disk" keeps its folders. They can be deleted while no student is
+        trained.
 
     Raises
     ------
@@ -117,7 +123,7 @@ class TeacherCache:
         If the kind or the dtype is unknown.
     """
 
-    def __init__(self, kind, dtype, folder):
+    def __init__(self, kind: str, dtype: str, folder: str | pathlib.Path):
         for key, value, allowed in (
             ("teacher_cache", kind, KINDS),
             ("teacher_cache_dtype", dtype, tuple(DTYPES)),
@@ -130,94 +136,93 @@ class TeacherCache:
         self.kind, self.dtype = kind, dtype
         self.folder = pathlib.Path(folder)
 
-    def attach(self, dataset, target_teacher, batch_size):
-        """Have each utterance come with what the teacher says of it.
+    def attach(
+        self,
+        dataset: DynamicItemDataset,
+        target_teacher: TargetTeacher,
+        batch_size: int,
+    ) -> None:
+        """Have each utterance come with its targets.
 
         The output keys "teacher_logits", (classes,), and "teacher_blocks",
-        (frames, layers, features), take the place of "clean_sig". With "none"
-        nothing changes.
+        (frames, layers, features), replace "clean_sig". With "none" nothing
+        changes.
 
         Arguments
         ---------
         dataset : DynamicItemDataset
             Has "id", "duration" and the output key "clean_sig".
         target_teacher : TargetTeacher
-            Its teacher stands where it is to compute.
+            On the device that is to compute.
         batch_size : int
-            Utterances that the teacher hears at once.
+            Utterances in a batch of the teacher.
 
         Raises
         ------
         InputError
-            If the disk has not enough room.
+            If the disk has not enough space.
         """
         if self.kind == "none":
             return
+        targets: Any = {}
         if self.kind == "memory":
-            answers = {}
-            self._complete(answers, dataset, target_teacher, batch_size)
+            self._complete(targets, dataset, target_teacher, batch_size)
         else:
-            stamp = self._stamp(dataset, target_teacher)
-            answers = TensorStore(self.folder / fingerprint(stamp))
+            facts = self._fingerprint_facts(dataset, target_teacher)
+            targets = TensorStore(self.folder / fingerprint(facts))
             run_on_main(
                 self._complete_on_disk,
-                args=[answers, stamp, dataset, target_teacher, batch_size],
+                args=[targets, facts, dataset, target_teacher, batch_size],
             )
-        dataset.add_dynamic_item(_remembered(answers))
+        dataset.add_dynamic_item(_stored_targets(targets))
         keys = dict(dataset.pipeline.output_mapping)
         del keys["clean_sig"]
-        named = {name: name for name in _remembered(answers).provides}
+        named = {name: name for name in _stored_targets(targets).provides}
         dataset.set_output_keys({**keys, **named})
 
-    def _stamp(self, dataset, target_teacher):
+    def _fingerprint_facts(self, dataset, target_teacher):
+        rows = ((key, dataset.data[key]) for key in dataset.data_ids)
         utterances = [
-            [
-                key,
-                dataset.data[key]["duration"],
-                dataset.data[key].get("level_none"),
-            ]
-            for key in dataset.data_ids
+            [key, row["duration"], row.get("level_none")] for key, row in rows
         ]
         return {
-            **target_teacher.stamp(),
+            **target_teacher.fingerprint_facts(),
             "dtype": self.dtype,
             "utterances": fingerprint(sorted(utterances)),
         }
 
-    def _complete_on_disk(
-        self, answers, stamp, dataset, target_teacher, batch_size
-    ):
-        with locked(answers.folder):
-            answers.folder.mkdir(parents=True, exist_ok=True)
-            write_json(stamp, answers.folder / "stamp.json")
-            self._complete(answers, dataset, target_teacher, batch_size)
+    def _complete_on_disk(self, targets, facts, *args):
+        with locked(targets.folder):
+            targets.folder.mkdir(parents=True, exist_ok=True)
+            write_json(facts, targets.folder / FINGERPRINT)
+            self._complete(targets, *args)
 
-    def _complete(self, answers, dataset, target_teacher, batch_size):
-        """Ask for what is missing, the longest first: they may not fit."""
+    def _complete(self, targets, dataset, target_teacher, batch_size):
+        """Compute what is missing, the longest first: memory may not suffice."""
         rows = [
-            (dataset.data[key]["duration"], place)
-            for place, key in enumerate(dataset.data_ids)
-            if key not in answers
+            (dataset.data[key]["duration"], index)
+            for index, key in enumerate(dataset.data_ids)
+            if key not in targets
         ]
         if not rows:
             return
         rows.sort(reverse=True)
-        size = sum(
-            target_teacher.bytes_of(seconds, self.dtype) for seconds, _ in rows
+        self._check_space(
+            sum(target_teacher.target_bytes(s, self.dtype) for s, _ in rows),
+            len(rows),
         )
-        self._announce(size, len(rows))
         device = next(target_teacher.teacher.parameters()).device
-        # seconds of audio: what the time left depends on
+        # progress in seconds of audio, which the time left depends on
         total = math.ceil(sum(seconds for seconds, _ in rows))
         with tqdm(total=total, unit="s", unit_scale=True) as progress:
             for start in range(0, len(rows), batch_size):
                 part = rows[start : start + batch_size]
                 with dataset.output_keys_as(["id", "clean_sig"]):
-                    batch = PaddedBatch([dataset[place] for _, place in part])
-                self._ask(answers, batch.to(device), target_teacher)
+                    batch = PaddedBatch([dataset[index] for _, index in part])
+                self._add_batch(targets, batch.to(device), target_teacher)
                 progress.update(sum(seconds for seconds, _ in part))
 
-    def _announce(self, size, count):
+    def _check_space(self, size, count):
         where = self.folder if self.kind == "disk" else "memory"
         logger.info(
             f"teacher_cache: {count} utterances, {size / 1e9:.2f} GB of "
@@ -228,12 +233,12 @@ class TeacherCache:
             raise InputError(
                 f"{self.folder}: the teacher's cache needs {size / 1e9:.2f} GB "
                 f"and the disk has {free / 1e9:.2f} GB left. Make room, or give "
-                "--teacher_cache none, which asks the teacher at every step."
+                "--teacher_cache none, which runs the teacher at every step."
             )
 
-    def _ask(self, answers, batch, target_teacher):
-        said = target_teacher(*batch.clean_sig)
-        blocks = torch.stack(said.blocks, dim=2).to(DTYPES[self.dtype]).cpu()
+    def _add_batch(self, targets, batch, target_teacher):
+        outputs = target_teacher(*batch.clean_sig)
+        blocks = torch.stack(outputs.blocks, dim=2).to(DTYPES[self.dtype]).cpu()
         # (batch, frames, layers, features)
         if not torch.isfinite(blocks).all():
             raise InputError(
@@ -244,21 +249,21 @@ class TeacherCache:
         samples = (batch.clean_sig.lengths * time).round().long().tolist()
         for row, key in enumerate(batch.id):
             frames = target_teacher.teacher.encoder.count_frames(samples[row])
-            answers[key] = {
-                "teacher_logits": said.logits[row].cpu(),
+            targets[key] = {
+                "teacher_logits": outputs.logits[row].cpu(),
                 # a copy: a slice would keep the whole batch in memory
                 "teacher_blocks": blocks[row, :frames].clone(),
             }
 
 
-def _remembered(answers):
-    """Pipeline for what the teacher said of an utterance."""
+def _stored_targets(targets):
+    """Pipeline for the targets of an utterance."""
 
     @takes("id")
     @provides("teacher_logits", "teacher_blocks")
     def pipeline(utterance):
-        answer = answers[utterance]
-        yield answer["teacher_logits"]
-        yield answer["teacher_blocks"]
+        stored = targets[utterance]
+        yield stored["teacher_logits"]
+        yield stored["teacher_blocks"]
 
     return pipeline

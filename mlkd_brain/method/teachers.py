@@ -1,11 +1,13 @@
-"""Trained models from earlier runs: the teacher of a student, the best epoch.
+"""Trained models of earlier runs: the best epoch, the teacher of a student.
 
 Authors
  * The MLKD team 2026
 """
 
 import pathlib
+from typing import Any
 
+import torch
 from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.logger import get_logger
 
@@ -24,7 +26,9 @@ TRAINED_BY = {
 }
 
 
-def recover_best(model, save_folder, remedy):
+def recover_best(
+    model: torch.nn.Module, save_folder: str | pathlib.Path, remedy: str
+) -> dict[str, Any]:
     """Load the weights of the epoch with the best validation UA, in place.
 
     Arguments
@@ -67,61 +71,22 @@ def recover_best(model, save_folder, remedy):
 
 
 def _warn_of_early_stop(checkpointer, run):
-    """A run that was interrupted can be used, but not unknowingly."""
+    """An interrupted run can be used; the user must know of it."""
     if not (run / HPARAMS).is_file():
         return
     limit = plain_values((run / HPARAMS).read_text()).get("number_of_epochs")
-    if limit is None:  # learned at once
+    if limit is None:  # a baseline, which has no epochs
         return
     last = max(c.meta["epoch"] for c in checkpointer.list_checkpoints())
     if last < limit:
         logger.warning(f"{run}: was trained for {last} of {limit} epochs.")
 
 
-def load_teacher(teacher, teacher_folder, output_folder, remedy):
-    """Load a trained teacher, unless it has learned from a held-out speaker.
-
-    Arguments
-    ---------
-    teacher : EmotionClassifier
-        Filled in place.
-    teacher_folder : str or pathlib.Path
-        The teacher's run.
-    output_folder : str or pathlib.Path
-        The student's run, with its train.csv, valid.csv and test.csv.
-    remedy : str
-        Command that trains this fold's teacher.
-
-    Raises
-    ------
-    InputError
-        If there is no teacher, or the student's test speaker was heard in its
-        training or chose its epoch, or the validation speaker was heard in its
-        training.
-    """
-    summary = recover_best(teacher, f"{teacher_folder}/save", remedy)
-    heard = {
-        part: set(read_manifest(f"{teacher_folder}/{part}.csv")["spk_id"])
-        for part in ("train", "valid")
-    }
-    for part, allowed in (("test", ()), ("valid", ("valid",))):
-        speakers = set(read_manifest(f"{output_folder}/{part}.csv")["spk_id"])
-        for teacher_part in {"train", "valid"} - set(allowed):
-            shared = sorted(speakers & heard[teacher_part])
-            if shared:
-                raise InputError(
-                    f"{teacher_folder}/{teacher_part}.csv: the teacher has heard "
-                    f"{', '.join(shared)}, the student's {part} speaker. Use "
-                    f"the same fold's teacher: `{remedy}`."
-                )
-    return summary
-
-
-def start_student(hparams):
+def start_student(hparams: dict[str, Any]) -> dict[str, Any] | None:
     """Load the teacher where one is needed, and start the student.
 
     ``initialisation`` "teacher" copies the trained teacher's blocks (the
-    paper's), "pretrained" leaves the student as the pretrained encoder's.
+    paper's), "pretrained" leaves the student as the pretrained encoder is.
 
     Arguments
     ---------
@@ -131,12 +96,14 @@ def start_student(hparams):
     Raises
     ------
     InputError
-        If ``initialisation`` is neither, or the teacher cannot be used.
+        If ``initialisation`` is neither, there is no teacher, the student's test
+        speaker is among the teacher's training or validation speakers, or its
+        validation speaker among the teacher's training speakers.
 
     Returns
     -------
     dict or None
-        What chose the teacher's epoch; None without a teacher.
+        ``UA`` and ``epoch`` of the teacher; None without a teacher.
     """
     initialisation = hparams["initialisation"]
     if initialisation not in ("teacher", "pretrained"):
@@ -146,12 +113,10 @@ def start_student(hparams):
         )
     if initialisation == "pretrained" and "objective" not in hparams:
         return None
-    summary = load_teacher(
-        hparams["teacher"],
-        hparams["teacher_folder"],
-        hparams["output_folder"],
-        remedy=training_command("teacher", hparams),
-    )
+    folder = hparams["teacher_folder"]
+    remedy = training_command("teacher", hparams)
+    summary = recover_best(hparams["teacher"], f"{folder}/save", remedy)
+    _refuse_held_out_speakers(folder, hparams["output_folder"], remedy)
     if initialisation == "teacher":
         # here, because the encoders take seconds to import and the baseline has
         # none
@@ -163,7 +128,25 @@ def start_student(hparams):
     return summary
 
 
-def training_command(system, hparams):
+def _refuse_held_out_speakers(teacher_folder, output_folder, remedy):
+    """Neither training nor the choice of the epoch may use a test speaker."""
+    for part, teacher_part in (
+        ("test", "train"),
+        ("test", "valid"),
+        ("valid", "train"),
+    ):
+        own = read_manifest(f"{output_folder}/{part}.csv")["spk_id"]
+        path = f"{teacher_folder}/{teacher_part}.csv"
+        shared = sorted(set(own) & set(read_manifest(path)["spk_id"]))
+        if shared:
+            raise InputError(
+                f"{path}: the teacher was trained with {', '.join(shared)}, the "
+                f"student's {part} speaker. Use the same fold's teacher: "
+                f"`{remedy}`."
+            )
+
+
+def training_command(system: str, hparams: dict[str, Any]) -> str:
     """The command that trains a system on a run's fold, for messages.
 
     Example

@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE
+from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.pretraining.distortions import generator
 from mlkd_brain.run.epoch_clock import time_left
 
@@ -221,9 +222,8 @@ class PretrainingBrain(sb.Brain):
 
     def fit_batch(self, batch):
         """Sets the learning rate, which depends on the step alone."""
-        lr = self.schedule.calculate_lr(self.optimizer_step + 1)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+        rate = self.schedule.calculate_lr(self.optimizer_step + 1)
+        set_learning_rate(self.optimizer, rate)
         return super().fit_batch(batch)
 
     def on_fit_start(self):

@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 import pandas
 import torch
+from sklearn.metrics import recall_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -29,7 +30,6 @@ from mlkd_brain.data.manifests import read_speakers
 from mlkd_brain.errors import InputError
 from mlkd_brain.markdown import around, markdown_table, write_into
 from mlkd_brain.method.lobes import SpeechEncoder
-from mlkd_brain.method.metrics import unweighted_accuracy
 from mlkd_brain.names import CLEAN
 from mlkd_brain.report.cells import pooled
 from mlkd_brain.report.results import read_predictions
@@ -126,7 +126,7 @@ def _validated(values, emotions, speakers, strength):
         groups=speakers,
         cv=LeaveOneGroupOut(),
     )
-    return unweighted_accuracy(emotions, predicted)
+    return recall_score(emotions, predicted, average="macro")  # UA
 
 
 def probe_rows(manifest_folder, data_folder, front_ends):

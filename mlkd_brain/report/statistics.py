@@ -14,10 +14,8 @@ import numpy as np
 import pandas
 from scipy.stats import binomtest
 
-from mlkd_brain.method.metrics import unweighted_accuracy, weighted_accuracy
-
 RESAMPLES = 2000
-ACCURACIES = {"UA": unweighted_accuracy, "WA": weighted_accuracy}
+ACCURACIES = ("UA", "WA")
 #: What makes two predictions of two systems a pair.
 PAIRED = ["seed", "fold", "ID", "noise", "snr_db"]
 
@@ -37,7 +35,11 @@ def accuracy(predictions, name="UA"):
     float
         In [0, 100].
     """
-    return 100 * ACCURACIES[name](predictions["emo"], predictions["predicted"])
+    # scikit-learn's functions take ten times as long, for thousands of cells
+    hits = predictions["emo"] == predictions["predicted"]
+    if name == "UA":
+        hits = hits.groupby(predictions["emo"]).mean()
+    return 100 * float(np.mean(hits))
 
 
 def accuracies_of_runs(predictions, name="UA"):

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there.
+"""Checkpoints that are complete or absent.
 
 Authors
  * The MLKD team 2026
@@ -16,14 +16,9 @@ UNFINISHED = ".unfinished"
 class AtomicCheckpointer(Checkpointer):
     """A ``Checkpointer`` that can be killed while it saves.
 
-    SpeechBrain's own writes into a checkpoint's folder, the meta file first: a
-    run that is killed meanwhile leaves what looks like its latest checkpoint
-    and cannot be loaded. Here the folder gets its name when all is in it.
-
-    Arguments
-    ---------
-    *args, **kwargs
-        Passed to ``Checkpointer``.
+    SpeechBrain's own writes into a checkpoint's folder, the meta file first: if
+    it is killed meanwhile, the latest checkpoint cannot be loaded. Here a folder
+    gets its final name when all files are in it.
 
     Example
     -------

@@ -5,10 +5,12 @@ Authors
 """
 
 import io
+import logging
 import os
 import pathlib
 import re
 import sys
+from typing import Any
 
 import speechbrain as sb
 from hyperpyyaml import load_hyperpyyaml
@@ -18,10 +20,15 @@ from speechbrain.utils.distributed import run_on_main
 
 from mlkd_brain.data.folds import write_fold
 from mlkd_brain.errors import InputError
-from mlkd_brain.names import CORPUS
+from mlkd_brain.names import CORPUS, LABELS
+
+# importing SpeechBrain's train loggers warns of torchvision, for figures alone
+logging.getLogger("speechbrain.utils.train_logger").addFilter(
+    lambda record: "torchvision" not in record.getMessage()
+)
 
 
-def load_hparams(argv):
+def load_hparams(argv: list[str]) -> tuple[str, dict, dict, str]:
     """Read a script's command line and its yaml.
 
     Arguments
@@ -45,12 +52,12 @@ def load_hparams(argv):
     overrides : str
         Options that replace keys of the yaml, as yaml.
     """
-    # oneDNN keeps compiled code for each of the last 1024 shapes of a batch, and
-    # every batch has another length: gigabytes on a CPU, and no faster
+    # oneDNN caches compiled code for the last 1024 shapes of a batch; every batch
+    # has another length: gigabytes on a CPU, and no faster
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8")
     hparams_file, run_opts, overrides = sb.parse_arguments(argv)
     overrides = with_corpus(hparams_file, overrides)
-    # the preparer that the yaml names; a linked script lies elsewhere
+    # for the preparer that the yaml names, as a linked script lies elsewhere
     sys.path.insert(0, str(pathlib.Path(hparams_file).absolute().parents[1]))
     try:
         with open(hparams_file, encoding="utf-8") as yaml:
@@ -73,23 +80,11 @@ def load_hparams(argv):
     return hparams_file, hparams, run_opts, overrides
 
 
-def with_corpus(hparams_file, overrides):
-    """Overrides of a yaml, on top of those of its corpus.
+def with_corpus(hparams_file: str | pathlib.Path, overrides: str) -> str:
+    """Overrides of the command line on top of those of the corpus, as yaml.
 
     The recipes of all corpora share their yaml files; what is particular to a
-    corpus stands in ``corpus.yaml`` beside them.
-
-    Arguments
-    ---------
-    hparams_file : str or pathlib.Path
-        The yaml.
-    overrides : str
-        Those of the command line, as yaml.
-
-    Returns
-    -------
-    str
-        As yaml; without a ``corpus.yaml`` as they were.
+    corpus is in ``corpus.yaml`` beside them, if there is one.
     """
     path = pathlib.Path(hparams_file).with_name(CORPUS)
     if not path.is_file():
@@ -102,8 +97,8 @@ def with_corpus(hparams_file, overrides):
     return stream.getvalue()
 
 
-def prepare_fold(hparams):
-    """Have the corpus prepared and the fold's three manifests written.
+def prepare_fold(hparams: dict[str, Any]) -> None:
+    """Prepare the corpus and write the fold's three manifests.
 
     Arguments
     ---------
@@ -126,8 +121,10 @@ def prepare_fold(hparams):
     )
 
 
-def make_label_encoder(emotions, save_folder):
-    """Class names and indices, kept beside the checkpoints.
+def make_label_encoder(
+    emotions: list[str], save_folder: str | pathlib.Path
+) -> CategoricalEncoder:
+    """Class names and indices, saved beside the checkpoints.
 
     Arguments
     ---------
@@ -135,13 +132,8 @@ def make_label_encoder(emotions, save_folder):
         In the order of the logits.
     save_folder : str or pathlib.Path
         Where label_encoder.txt goes.
-
-    Returns
-    -------
-    CategoricalEncoder
-        Knows the emotions and nothing else.
     """
-    path = pathlib.Path(save_folder) / "label_encoder.txt"
+    path = pathlib.Path(save_folder) / LABELS
     path.parent.mkdir(parents=True, exist_ok=True)
     encoder = CategoricalEncoder()
     encoder.load_or_create(path, from_iterables=[emotions])

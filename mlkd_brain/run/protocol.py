@@ -1,26 +1,28 @@
-"""What a run's numbers rest on, and that it does not change under them.
+"""What a run's numbers depend on, and that a resumed run does not change it.
 
 Authors
  * The MLKD team 2026
 """
 
-import importlib.metadata
 import json
 import pathlib
 import platform
+from collections.abc import Collection
+from typing import Any
 
-import speechbrain as sb
-import torch
 from hyperpyyaml import resolve_references
 from ruamel.yaml import YAML
 
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint, write_json
+from mlkd_brain.fingerprint import library_versions
 from mlkd_brain.names import HPARAMS, PROTOCOL
 
-BUILT = "what its yaml builds"  # --vad null takes an object's place
-#: Keys that may change between the parts of one run.
+AN_OBJECT = (
+    "what its yaml builds"  # replaces it: --vad null can replace one too
+)
+#: Keys that may change when a run is resumed.
 CHANGEABLE = {
     "number_of_epochs",
     "num_workers",
@@ -33,21 +35,26 @@ CHANGEABLE = {
 }
 
 
-def refuse_other_settings(hparams_file, overrides, output_folder, heard=()):
-    """Refuse to go on in the folder of a run that was started otherwise.
+def refuse_other_settings(
+    hparams_file: str | pathlib.Path,
+    overrides: str,
+    output_folder: str | pathlib.Path,
+    changeable: Collection[str] = (),
+) -> None:
+    """Refuse to resume a run with other settings than it was started with.
 
-    Folders may move and epochs may be added; anything else would be silently
-    ignored, or mixed with what was learned before.
+    Folders may move and epochs may be added; any other change would be ignored
+    or mixed with what was learned before.
 
     Arguments
     ---------
-    hparams_file : str
+    hparams_file : str or pathlib.Path
         The yaml.
     overrides : str
         Options that replace its keys.
     output_folder : str or pathlib.Path
         Of the run.
-    heard : collection of str
+    changeable : collection of str
         More keys that may change, as in an evaluation.
 
     Raises
@@ -61,10 +68,9 @@ def refuse_other_settings(hparams_file, overrides, output_folder, heard=()):
     with open(hparams_file, encoding="utf-8") as yaml:
         now = _values(resolve_references(yaml, overrides))
     then = _values(before.read_text(encoding="utf-8"))
-    for key in sorted(then.keys() & now.keys() - CHANGEABLE - set(heard)):
-        if _fixed(then[key]) != _fixed(now[key]) and not key.endswith(
-            "_folder"
-        ):
+    for key in sorted(then.keys() & now.keys() - CHANGEABLE - {*changeable}):
+        same = _fixed(then[key]) == _fixed(now[key])
+        if not same and not key.endswith("_folder"):
             raise InputError(
                 f"{output_folder} was trained with {key} {then[key]}, not "
                 f"{now[key]}. Give this run a name of its own with --system, or "
@@ -72,18 +78,10 @@ def refuse_other_settings(hparams_file, overrides, output_folder, heard=()):
             )
 
 
-def plain_values(text):
-    """Top-level keys of a yaml whose values are no objects; executes nothing.
+def plain_values(text) -> dict[str, Any]:
+    """Keys of a resolved HyperPyYAML text or file whose values are no objects.
 
-    Arguments
-    ---------
-    text : str or file
-        HyperPyYAML, resolved.
-
-    Returns
-    -------
-    dict
-        Numbers, strings, lists, mappings and None by key.
+    Numbers, strings, lists, mappings and None; nothing is executed.
 
     Example
     -------
@@ -91,16 +89,20 @@ def plain_values(text):
     {'a': 1, 'c': {'d': [2]}}
     """
     values = _values(text)
-    return {key: value for key, value in values.items() if value != BUILT}
+    return {key: value for key, value in values.items() if value != AN_OBJECT}
 
 
 def _values(text):
-    """As ``plain_values``, with ``BUILT`` for what the yaml builds."""
+    """As ``plain_values``, with ``AN_OBJECT`` for what the yaml builds."""
     values = {
-        key: value if _is_plain(value) else BUILT
+        key: value if _is_plain(value) else AN_OBJECT
         for key, value in YAML(typ="rt").load(text).items()
     }
     return json.loads(json.dumps(values))
+
+
+def _is_plain(value):
+    return getattr(value, "tag", None) is None or value.tag.value is None
 
 
 def _fixed(value):
@@ -110,49 +112,41 @@ def _fixed(value):
     return {k: _fixed(v) for k, v in value.items() if k not in CHANGEABLE}
 
 
-def _is_plain(value):
-    return getattr(value, "tag", None) is None or value.tag.value is None
-
-
-def write_protocol(hparams, **facts):
-    """Write protocol.json: what a run's numbers rest on.
+def write_protocol(hparams: dict[str, Any], **facts) -> None:
+    """Write protocol.json: what a run's numbers depend on.
 
     Arguments
     ---------
     hparams : dict
         Of the run.
     **facts
-        More to write down.
+        More to be written, by name.
 
     Raises
     ------
     InputError
-        If the run has learned from other speakers, noise or another teacher
-        before.
+        If a checkpoint of the run comes from other speakers, other noise or
+        another teacher.
     """
     folder = pathlib.Path(hparams["output_folder"])
     if facts.get("teacher"):
         facts["teacher_speakers"] = _speakers(hparams["teacher_folder"])
     if "noise_heard" in facts:
         facts["noise_ranges"] = noise_ranges(hparams["noise_bank"])
-    said = ("system", "seed", "fold", "weighting", "snrs_db")
-    card = {
-        **{key: hparams[key] for key in said},
+    keys = ("system", "seed", "fold", "weighting", "snrs_db")
+    libraries = library_versions("torch", "speechbrain", "transformers")
+    protocol = {
+        **{key: hparams[key] for key in keys},
         # None: the baseline has no encoder
         "wav2vec2_hub": hparams.get("wav2vec2_hub"),
         "corpus": hparams.get("corpus"),
         "speakers": _speakers(folder),
         **facts,
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "speechbrain": sb.__version__,
-            "transformers": importlib.metadata.version("transformers"),
-        },
+        "versions": {"python": platform.python_version(), **libraries},
     }
     if has_checkpoint(folder) and (folder / PROTOCOL).is_file():
-        _refuse_other_facts(folder, json.loads(json.dumps(card)))
-    write_json(card, folder / PROTOCOL)
+        _refuse_other_facts(folder, json.loads(json.dumps(protocol)))
+    write_json(protocol, folder / PROTOCOL)
 
 
 def _speakers(run):
@@ -163,18 +157,13 @@ def _speakers(run):
     }
 
 
-def noise_ranges(bank):
-    """Samples that each part hears, first and the one after the last.
-
-    Arguments
-    ---------
-    bank : mlkd_brain.noise.bank.NoiseBank
-        Prepared.
+def noise_ranges(bank) -> dict[str, dict[str, list[int]]]:
+    """Part of each recording of a prepared ``NoiseBank`` that each part uses.
 
     Returns
     -------
     dict
-        Noise type to part to [first, stop], at 16 kHz.
+        Noise type to part to [start, stop], samples at 16 kHz.
     """
     return {
         name: {part: list(bank.range(name, part)) for part in bank.shares}
@@ -182,34 +171,25 @@ def noise_ranges(bank):
     }
 
 
-def _refuse_other_facts(folder, card):
+def _refuse_other_facts(folder, protocol):
     before = read_protocol(folder)
     for fact in ("speakers", "noise_heard", "teacher"):
-        if before.get(fact) != card.get(fact):
+        if before.get(fact) != protocol.get(fact):
             raise InputError(
-                f"{folder}: has been trained with other {fact} than it would go "
-                f"on with ({PROTOCOL} there says {before.get(fact)}). Give this "
-                "run a name of its own with --system, or delete that folder."
+                f"{folder}: was trained with another value of {fact} than it "
+                f"would be resumed with: {before.get(fact)} in its {PROTOCOL}. "
+                "Give this run a name of its own with --system, or delete that "
+                "folder."
             )
 
 
-def read_protocol(folder):
-    """What ``write_protocol`` wrote.
-
-    Arguments
-    ---------
-    folder : str or pathlib.Path
-        Of a run, or of an evaluation below it.
+def read_protocol(folder: str | pathlib.Path) -> dict[str, Any]:
+    """Read protocol.json of a run, or of an evaluation below it.
 
     Raises
     ------
     InputError
         If there is none.
-
-    Returns
-    -------
-    dict
-        Facts by name.
     """
     path = pathlib.Path(folder) / PROTOCOL
     try:

@@ -1,17 +1,22 @@
 """What a training step keeps in memory.
 
+Torch's own figure (``torch.cuda.max_memory_allocated``) is the peak so far, on a
+GPU alone. To tell at the first batch what the largest one will need takes the
+activations by themselves: they grow with the audio, weights and optimiser do not.
+
 Authors
  * The MLKD team 2026
 """
+
+from collections.abc import Iterable
 
 import torch
 
 
 class SavedActivations(torch.autograd.graph.saved_tensors_hooks):
-    """Counts the bytes that a forward pass keeps for its backward pass.
+    """Counts the bytes that a forward pass saves for its backward pass.
 
-    On any device: it watches what autograd saves, each storage once. Weights
-    are not counted.
+    Each storage counts once, weights do not.
 
     Arguments
     ---------
@@ -22,55 +27,50 @@ class SavedActivations(torch.autograd.graph.saved_tensors_hooks):
     -------
     >>> layer = torch.nn.Linear(256, 256, bias=False)
     >>> inputs = torch.randn(4, 256)
-    >>> with SavedActivations(layer.parameters()) as kept:
+    >>> with SavedActivations(layer.parameters()) as saved:
     ...     loss = layer(inputs).sum()
-    >>> kept.bytes == inputs.numel() * 4
+    >>> saved.total_bytes == inputs.numel() * 4
     True
     """
 
-    def __init__(self, parameters):
-        super().__init__(self._note, lambda tensor: tensor)
+    def __init__(self, parameters: Iterable[torch.nn.Parameter]):
+        super().__init__(self._record, lambda tensor: tensor)
         self.weights = {p.untyped_storage().data_ptr() for p in parameters}
-        self.storages = {}
+        self.storages: dict[int, int] = {}
 
     def __enter__(self):
         super().__enter__()
         return self
 
-    def _note(self, tensor):
+    def _record(self, tensor):
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in self.weights:
             self.storages[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     @property
-    def bytes(self):
-        """What has been kept so far."""
+    def total_bytes(self) -> int:
+        """Of what has been saved so far."""
         return sum(self.storages.values())
 
 
-def memory_of_training(kept, batch, longest, parameters):
+def describe_memory(
+    saved_bytes: float, seconds: float, largest: float, parameters
+) -> str:
     """The memory of a step in words, for the log.
 
     Arguments
     ---------
-    kept : int
-        Bytes that ``batch`` keeps for its gradients.
-    batch : float
-        Seconds of audio in that batch, padded.
-    longest : float
-        Seconds of audio in the largest batch, padded.
+    saved_bytes : float
+        Activations that the first batch saves for its gradients.
+    seconds, largest : float
+        Padded audio in that batch, and in the largest, s.
     parameters : iterable of torch.nn.Parameter
-        Of the model.
-
-    Returns
-    -------
-    str
-        Activations grow as the seconds do; AdamW has two numbers a weight.
+        Of the model; AdamW keeps two numbers for each.
 
     Example
     -------
-    >>> print(memory_of_training(2e9, 20.0, 40.0, torch.nn.Linear(1, 1).parameters()))
+    >>> print(describe_memory(2e9, 20.0, 40.0, torch.nn.Linear(1, 1).parameters()))
     memory: the first batch, 20 s of padded audio, keeps 2.00 GB for its \
 gradients, the largest, 40 s, about 4.00 GB; weights, gradients and AdamW 0.00 GB
     """
@@ -78,9 +78,10 @@ gradients, the largest, 40 s, about 4.00 GB; weights, gradients and AdamW 0.00 G
         p.numel() * p.element_size() * (4 if p.requires_grad else 1)
         for p in parameters
     ]
+    saved = saved_bytes / 1e9
     return (
-        f"memory: the first batch, {batch:.0f} s of padded audio, keeps "
-        f"{kept / 1e9:.2f} GB for its gradients, the largest, {longest:.0f} s, "
-        f"about {kept / 1e9 * longest / batch:.2f} GB; weights, gradients and "
+        f"memory: the first batch, {seconds:.0f} s of padded audio, keeps "
+        f"{saved:.2f} GB for its gradients, the largest, {largest:.0f} s, "
+        f"about {saved * largest / seconds:.2f} GB; weights, gradients and "
         f"AdamW {sum(sizes) / 1e9:.2f} GB"
     )

@@ -12,8 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from mlkd_brain.run.epoch_clock import as_clock
 from mlkd_brain.study.content import EPOCHS
-from mlkd_brain.study.definition import as_clock, last_epoch
+from mlkd_brain.study.definition import last_epoch
 from mlkd_brain.study.task import LOG, read_stamp
 
 #: What a cell of the table shows, and its colour.

@@ -262,15 +262,3 @@ def as_word(value):
     """
     plain = isinstance(value, (str, pathlib.Path))
     return str(value) if plain else json.dumps(value)
-
-
-def as_clock(seconds):
-    """Hours, minutes and seconds.
-
-    Example
-    -------
-    >>> as_clock(3725.4)
-    '1:02:05'
-    """
-    seconds = round(seconds)
-    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

@@ -15,7 +15,7 @@ import time
 import yaml
 from ray import tune
 
-from mlkd_brain.study.definition import as_clock
+from mlkd_brain.run.epoch_clock import as_clock
 from mlkd_brain.study.task import end, refuse_failure, start
 
 

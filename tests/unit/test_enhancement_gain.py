@@ -7,6 +7,7 @@ import torch
 from scipy.signal import correlate
 
 from conftest import REPOSITORY
+from mlkd_brain.baseline.distortion import sdr_db, si_sdr_db
 from mlkd_brain.baseline.enhancement import KNOWLEDGE
 from mlkd_brain.baseline.enhancement_gain import (
     gains,
@@ -18,7 +19,6 @@ from mlkd_brain.baseline.enhancement_gain import (
 )
 from mlkd_brain.data.manifests import read_speakers, write_manifests
 from mlkd_brain.errors import InputError
-from mlkd_brain.method.metrics import sdr_db, si_sdr_db
 
 SPEAKERS = ("a", "b", "c")
 YAML = REPOSITORY / "recipes" / "EmoDB" / "MLKD" / "hparams" / "vad_nmf.yaml"

@@ -7,10 +7,11 @@ import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, recall_score
 
-from mlkd_brain.method.metrics import unweighted_accuracy, weighted_accuracy
 from mlkd_brain.report.calibration import calibration_error, reliability
 from mlkd_brain.report.statistics import (
+    accuracy,
     compare,
     crossings,
     interval,
@@ -78,10 +79,25 @@ def test_a_class_that_no_drawn_speaker_has_does_not_count():
 def test_the_pooled_accuracy_lies_within_its_interval_for_equal_parts(hits):
     shortest = min(map(len, hits))
     own = table({str(i): right[:shortest] for i, right in enumerate(hits)})
-    for name, of in (("UA", unweighted_accuracy), ("WA", weighted_accuracy)):
+    for name in ("UA", "WA"):
         low, high = interval(own, name)
-        value = 100 * of(own["emo"], own["predicted"])
-        assert low - 1e-9 <= value <= high + 1e-9
+        assert low - 1e-9 <= accuracy(own, name) <= high + 1e-9
+
+
+emotions = st.sampled_from("anhs")
+
+
+@given(st.lists(st.tuples(emotions, emotions), min_size=1, max_size=40))
+def test_accuracies_are_those_of_scikit_learn(pairs):
+    own = pandas.DataFrame(pairs, columns=["emo", "predicted"])
+    present = sorted(set(own["emo"]))
+    ua = recall_score(
+        own["emo"], own["predicted"], labels=present, average="macro"
+    )
+    assert accuracy(own) == 100 * ua
+    assert accuracy(own, "WA") == 100 * accuracy_score(
+        own["emo"], own["predicted"]
+    )
 
 
 def test_a_difference_that_every_speaker_shows_has_no_spread():

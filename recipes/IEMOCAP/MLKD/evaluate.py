@@ -24,7 +24,10 @@ def main(argv):
     """Write predictions.csv and noise_grid.csv, print the paper's tables."""
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     refuse_other_settings(
-        hparams_file, overrides, hparams["output_folder"], heard=TEST_OPTIONS
+        hparams_file,
+        overrides,
+        hparams["output_folder"],
+        changeable=TEST_OPTIONS,
     )
     folder = evaluate_run(hparams, device=run_opts["device"])
     print(run_report(folder))

@@ -1,5 +1,8 @@
 """What may change in a run that is given again."""
 
+import subprocess
+import sys
+
 import pytest
 
 from mlkd_brain.errors import InputError
@@ -38,3 +41,11 @@ def test_other_settings_are_named(run, overrides):
     key, value = overrides.split(": ")
     with pytest.raises(InputError, match=f"with {key} .*, not {value}"):
         refuse_other_settings(yaml, overrides, folder)
+
+
+def test_reading_protocols_and_manifests_imports_no_torch():
+    modules = "run.protocol, mlkd_brain.data.manifests, mlkd_brain.names"
+    code = (
+        f"import mlkd_brain.{modules}, sys; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -4,22 +4,16 @@ import pytest
 import speechbrain as sb
 import torch
 from speechbrain.dataio.batch import PaddedBatch
-from speechbrain.dataio.dataset import DynamicItemDataset
-from test_brains import LAYERS, make_brain, utterances
+from tiny_training import LAYERS, classifier, fold, make_brain, utterances
 
 import mlkd_brain.method.brains as module
 from conftest import FAMILY
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
-from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.method.lobes import SpeechEncoder
 from mlkd_brain.method.precision import NORMS
 from mlkd_brain.run.step_memory import SavedActivations
 
 KINDS = sorted(FAMILY)
-
-
-def classifier(source, **options):
-    torch.manual_seed(5)
-    return EmotionClassifier(SpeechEncoder(source, **options), 4)
 
 
 def student_of(source, **options):
@@ -93,7 +87,7 @@ def test_gradient_checkpointing_keeps_less_and_learns_the_same(twelve_blocks):
         torch.manual_seed(1)  # of the dropout
         with SavedActivations(model.parameters()) as counter:
             loss = model.train()(wavs).logits.square().sum()
-        kept[switch] = counter.bytes
+        kept[switch] = counter.total_bytes
         loss.backward()
         gradients[switch] = [
             p.grad for p in model.parameters() if p.grad is not None
@@ -109,23 +103,8 @@ def test_a_frozen_conv_encoder_saves_most_of_the_memory(tiny_wav2vec2):
         model = classifier(tiny_wav2vec2, freeze_feature_extractor=frozen)
         with SavedActivations(model.parameters()) as counter:
             model.train()(torch.randn(2, 16000))
-        kept[frozen] = counter.bytes
+        kept[frozen] = counter.total_bytes
     assert kept[True] < 0.5 * kept[False]
-
-
-def fold(count, samples=4000):
-    random = torch.Generator().manual_seed(0)
-    return DynamicItemDataset(
-        {
-            f"u{i}": {
-                "duration": samples / 16000,
-                "sig": torch.randn(samples, generator=random),
-                "emo_encoded": torch.tensor([i % 4]),
-            }
-            for i in range(count)
-        },
-        output_keys=["id", "sig", "emo_encoded"],
-    )
 
 
 def trained(source, folder, batch_size, factor):
@@ -164,11 +143,11 @@ def test_two_accumulated_batches_are_one_of_twice_the_size(
         assert torch.allclose(halves[name], value, atol=1e-5), name
 
 
-def test_the_memory_of_a_batch_is_said_once_at_the_start(
+def test_the_memory_of_a_batch_is_logged_once_at_the_start(
     tiny_wav2vec2, tmp_path, monkeypatch
 ):
-    said = []
-    monkeypatch.setattr(module.logger, "info", said.append)
+    logged = []
+    monkeypatch.setattr(module.logger, "info", logged.append)
     trained(tiny_wav2vec2, tmp_path, 2, 1)
-    (line,) = said
+    (line,) = logged
     assert "memory: the first batch" in line and "the largest" in line

@@ -7,8 +7,7 @@ import pytest
 import speechbrain as sb
 import torch
 from speechbrain.dataio.batch import PaddedBatch
-from speechbrain.utils.checkpoints import Checkpointer
-from speechbrain.utils.epoch_loop import EpochCounter
+from tiny_training import LAYERS, make_brain, utterances
 from torch.utils.data import DataLoader
 
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
@@ -17,23 +16,6 @@ from mlkd_brain.method.lobes import (
     SpeechEncoder,
     copy_teacher,
 )
-from mlkd_brain.method.losses import (
-    FeatureDistillation,
-    LogitDistillation,
-    MultiLevelObjective,
-)
-from mlkd_brain.method.schedule import LearningRate
-from mlkd_brain.run.epoch_clock import time_left
-
-LAYERS = [2, 4]
-
-
-class Log:
-    def __init__(self):
-        self.epochs = []
-
-    def log_stats(self, **stats):
-        self.epochs.append(stats)
 
 
 @pytest.fixture()
@@ -46,48 +28,6 @@ def teacher(tiny_wav2vec2):
 def student(tiny_wav2vec2):
     return EmotionClassifier(
         SpeechEncoder(tiny_wav2vec2, kept_layers=LAYERS), 4
-    )
-
-
-def utterances(noise=0.5):
-    random = torch.Generator().manual_seed(0)
-    samples = [4000, 5000, 6000, 8000]
-    clean = [torch.randn(n, generator=random) for n in samples]
-    return [
-        {
-            "id": f"u{i}",
-            "clean_sig": wav,
-            "sig": wav + noise * torch.randn(len(wav), generator=random),
-            "emo_encoded": torch.tensor([i]),
-        }
-        for i, wav in enumerate(clean)
-    ]
-
-
-QUIET = {"device": "cpu", "noprogressbar": True}
-
-
-def make_brain(
-    kind, model, folder, epochs=2, lr=1e-3, run_opts=QUIET, **options
-):
-    counter = EpochCounter(limit=epochs)
-    hparams = {
-        "epoch_counter": counter,
-        "number_of_epochs": epochs,
-        "learning_rate": LearningRate(lr),
-        "train_logger": Log(),
-        "teacher_layers": LAYERS,
-        "objective": MultiLevelObjective(
-            LogitDistillation(7.0), FeatureDistillation(), alpha=0.7
-        ),
-    }
-    return kind(
-        modules={"model": model},
-        opt_class=lambda parameters: torch.optim.AdamW(parameters, lr=lr),
-        hparams=hparams,
-        run_opts=run_opts,
-        checkpointer=Checkpointer(folder, {"model": model, "counter": counter}),
-        **options,
     )
 
 
@@ -214,9 +154,3 @@ def test_a_finished_run_is_not_trained_again(teacher, tmp_path):
     assert all(
         torch.equal(teacher.state_dict()[n], v) for n, v in before.items()
     )
-
-
-def test_the_time_left_is_the_pace_times_the_epochs_to_come():
-    assert time_left(36.0, done=1, left=200) == "2:00:00"
-    # at once after a resume there is no epoch to go by yet
-    assert time_left(36.0, done=0, left=200) == "2:00:00"

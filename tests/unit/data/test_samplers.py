@@ -45,8 +45,8 @@ def test_every_utterance_comes_once_for_any_number_of_processes(
         )
         for rank in range(processes)
     ]
-    heard = [place for share in shares for batch in share for place in batch]
-    assert sorted(heard) == list(range(len(durations)))
+    indices = [index for share in shares for batch in share for index in batch]
+    assert sorted(indices) == list(range(len(durations)))
     # none waits for another at the end, and no gradient is left over
     (steps,) = {len(share) for share in shares}
     assert steps % multiple == 0
@@ -100,7 +100,7 @@ def test_lengths_decide_the_batch_but_not_when_it_comes():
     assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.3
 
 
-def test_processes_get_batches_of_like_length_in_one_step():
+def test_processes_get_batches_of_similar_length_in_one_step():
     durations = iemocap_like(800)
     shares = [
         epoch_of(LengthBucketSampler(durations, 8, 0.2, 1, 1, rank, 2), 1)
@@ -114,7 +114,7 @@ def test_processes_get_batches_of_like_length_in_one_step():
     assert np.median(ratios) < 1.1
 
 
-def test_what_cannot_be_is_said():
+def test_what_cannot_be_is_refused():
     with pytest.raises(InputError, match="3 utterances are too few for 4 proc"):
         LengthBucketSampler([1.0] * 3, 8, 0.2, 1, rank=0, world_size=4)
     with pytest.raises(InputError, match="bucket_jitter is -0.1"):

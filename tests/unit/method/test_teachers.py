@@ -20,7 +20,7 @@ def save_run(folder, epochs, limit):
     )
 
 
-def test_the_best_epoch_is_loaded_and_an_early_stop_is_said(tmp_path, caplog):
+def test_the_best_epoch_is_loaded_and_an_early_stop_is_logged(tmp_path, caplog):
     save_run(tmp_path, epochs=3, limit=200)
     model = nn.Linear(1, 1)
     with caplog.at_level(logging.WARNING):

@@ -111,7 +111,7 @@ def damage(manifests, **changes):
         ),
         ({"duration": 0.0}, "utterance 03_ang has the duration 0.0"),
         ({"duration": "nan"}, "utterance 03_ang has the duration nan"),
-        ({"ID": "same"}, "ID same stands there twice"),
+        ({"ID": "same"}, "ID same occurs twice"),
     ],
 )
 def test_a_damaged_manifest_is_named_with_row_and_key(

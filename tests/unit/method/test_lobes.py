@@ -1,11 +1,14 @@
 """One answer per utterance, and students cut from teachers."""
 
+import logging
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 from transformers import AutoModel, Wav2Vec2Config, Wav2Vec2FeatureExtractor
+from transformers.utils.logging import is_progress_bar_enabled
 
 from conftest import FAMILY
 from mlkd_brain.errors import InputError
@@ -14,7 +17,6 @@ from mlkd_brain.method.lobes import (
     SpeechEncoder,
     copy_teacher,
     freeze,
-    parameter_mebibytes,
 )
 
 KINDS = sorted(FAMILY)
@@ -159,8 +161,9 @@ def test_sizes_of_teacher_and_student_at_base_size(tmp_path):
     layers = [2, 4, 6, 8, 10, 12]
     teacher = EmotionClassifier(SpeechEncoder(folder), 4)
     student = EmotionClassifier(SpeechEncoder(folder, kept_layers=layers), 4)
-    assert parameter_mebibytes(teacher) == pytest.approx(360.2, rel=1e-3)
-    assert parameter_mebibytes(student) == pytest.approx(197.9, rel=1e-3)
+    for model, mebibytes in ((teacher, 360.2), (student, 197.9)):
+        parameters = sum(p.numel() for p in model.parameters())
+        assert 4 * parameters / 2**20 == pytest.approx(mebibytes, rel=1e-3)
 
 
 def save_base(folder):
@@ -209,3 +212,16 @@ def test_parameters_keep_the_names_of_plain_transformers(encoders):
     for kind in KINDS:
         names = set(AutoModel.from_pretrained(encoders(kind)).state_dict())
         assert set(SpeechEncoder(encoders(kind)).model.state_dict()) == names
+
+
+def test_an_encoder_gets_one_line_and_no_bar_or_warning(
+    tiny_wav2vec2, capfd, caplog, recwarn
+):
+    with caplog.at_level(logging.INFO):
+        encoder = SpeechEncoder(tiny_wav2vec2, gradient_checkpointing=True)
+    parameters = sum(p.numel() for p in encoder.parameters())
+    assert [record.message for record in caplog.records] == [
+        f"encoder {tiny_wav2vec2}: 4 blocks, {parameters:,} parameters"
+    ]
+    assert not recwarn.list and "Loading" not in "".join(capfd.readouterr())
+    assert is_progress_bar_enabled()  # of others' models

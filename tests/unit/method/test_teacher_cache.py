@@ -1,4 +1,4 @@
-"""The teacher asked once is the teacher asked at every step."""
+"""Cached targets are those of a teacher that runs at every step."""
 
 import json
 from collections import namedtuple
@@ -6,7 +6,7 @@ from collections import namedtuple
 import pytest
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
-from test_brains import LAYERS, make_brain
+from tiny_training import LAYERS, make_brain
 
 import mlkd_brain.method.teacher_cache as module
 from mlkd_brain.errors import InputError
@@ -35,17 +35,17 @@ def utterances(count=len(SAMPLES)):
 
 
 class Teacher(EmotionClassifier):
-    """Counts what it is asked, and breaks off when told to."""
+    """Counts its utterances, and breaks off after some."""
 
     def __init__(self, source, seed=5):
         torch.manual_seed(seed)
         super().__init__(SpeechEncoder(source), 4)
-        self.asked, self.breaks_after = 0, 99
+        self.utterances, self.breaks_after = 0, 99
 
     def forward(self, wavs, wav_lens=None):
-        if self.asked >= self.breaks_after:
+        if self.utterances >= self.breaks_after:
             raise KeyboardInterrupt
-        self.asked += len(wavs)
+        self.utterances += len(wavs)
         return super().forward(wavs, wav_lens)
 
 
@@ -84,11 +84,11 @@ def test_an_epoch_learns_the_same_with_the_cache(
     teacher, tiny_wav2vec2, tmp_path, kind, workers
 ):
     plain, _ = epoch(teacher, tiny_wav2vec2, tmp_path / "plain", "none")
-    assert teacher.asked == len(SAMPLES)
+    assert teacher.utterances == len(SAMPLES)
     cached, log = epoch(
         teacher, tiny_wav2vec2, tmp_path / "cached", kind, workers=workers
     )
-    assert teacher.asked == 2 * len(SAMPLES)
+    assert teacher.utterances == 2 * len(SAMPLES)
     assert torch.allclose(cached, plain, rtol=0, atol=1e-4)
     assert set(log["stats_meta"]) >= {"data", "teacher", "student", "optimiser"}
 
@@ -110,28 +110,26 @@ def test_what_is_too_large_for_half_precision_is_refused(teacher, tmp_path):
         attach(teacher, tmp_path, dtype="float16")
 
 
-def test_each_utterance_gets_what_the_teacher_says_of_it_alone(
-    teacher, tmp_path
-):
+def test_each_utterance_gets_its_targets_as_if_alone(teacher, tmp_path):
     dataset = attach(teacher, tmp_path)
     for item, plain in zip(dataset, utterances()):
-        said = teacher(plain["clean_sig"][None])
+        outputs = teacher(plain["clean_sig"][None])
         assert "clean_sig" not in item
         blocks = item["teacher_blocks"].unbind(1)
         for ours, layer in zip(blocks, LAYERS):
-            theirs = said.blocks[layer - 1][0]
+            theirs = outputs.blocks[layer - 1][0]
             assert torch.allclose(ours, theirs, rtol=0, atol=1e-5)
         logits = item["teacher_logits"]
-        assert torch.allclose(logits, said.logits[0], rtol=0, atol=1e-5)
+        assert torch.allclose(logits, outputs.logits[0], rtol=0, atol=1e-5)
 
 
-def test_students_of_one_teacher_share_its_answers(teacher, tmp_path):
+def test_students_of_one_teacher_share_its_targets(teacher, tmp_path):
     attach(teacher, tmp_path)
     attach(teacher, tmp_path)
-    assert teacher.asked == len(SAMPLES)
+    assert teacher.utterances == len(SAMPLES)
     (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
-    stamp = json.loads((folder / "stamp.json").read_text())
-    assert stamp["teacher_layers"] == LAYERS and stamp["dtype"] == "float32"
+    facts = json.loads((folder / module.FINGERPRINT).read_text())
+    assert facts["teacher_layers"] == LAYERS and facts["dtype"] == "float32"
 
 
 def test_nothing_stale_is_read(teacher, tiny_wav2vec2, encoders, tmp_path):
@@ -142,10 +140,10 @@ def test_nothing_stale_is_read(teacher, tiny_wav2vec2, encoders, tmp_path):
     other_norm.encoder.normalize_wav = False
     for other in (other_weights, other_encoder, other_norm):
         attach(other, tmp_path)
-        assert other.asked == len(SAMPLES)
+        assert other.utterances == len(SAMPLES)
     attach(teacher, tmp_path, layers=[1, 3])
     attach(teacher, tmp_path, dtype="float16")
-    assert teacher.asked == 3 * len(SAMPLES)
+    assert teacher.utterances == 3 * len(SAMPLES)
 
 
 def test_other_recordings_of_the_same_names_are_not_confused(
@@ -154,7 +152,7 @@ def test_other_recordings_of_the_same_names_are_not_confused(
     attach(teacher, tmp_path)
     monkeypatch.setitem(globals(), "SAMPLES", [4321, *SAMPLES[1:]])
     attach(teacher, tmp_path)
-    assert teacher.asked == 2 * len(SAMPLES)
+    assert teacher.utterances == 2 * len(SAMPLES)
 
 
 def test_an_interrupted_start_goes_on_where_it_was(teacher, tmp_path):
@@ -166,19 +164,19 @@ def test_an_interrupted_start_goes_on_where_it_was(teacher, tmp_path):
     (folder / "u%2F0.unfinished").write_bytes(b"cut off")
     teacher.breaks_after = 99
     dataset = attach(teacher, tmp_path)
-    assert teacher.asked == len(SAMPLES)
+    assert teacher.utterances == len(SAMPLES)
     assert not list(tmp_path.glob("*/*.unfinished"))
     assert len([item["teacher_logits"] for item in dataset]) == len(SAMPLES)
 
 
-def test_the_size_is_said_before_and_holds(teacher, tmp_path, monkeypatch):
-    said = []
-    monkeypatch.setattr(module.logger, "info", said.append)
+def test_the_size_is_logged_before_and_holds(teacher, tmp_path, monkeypatch):
+    logged = []
+    monkeypatch.setattr(module.logger, "info", logged.append)
     monkeypatch.setattr(module, "OVERHEAD", 0)
     attach(teacher, tmp_path)
-    assert f"{len(SAMPLES)} utterances" in said[0]
+    assert f"{len(SAMPLES)} utterances" in logged[0]
     predicted = sum(
-        TargetTeacher(teacher, LAYERS).bytes_of(n / 16000, "float32")
+        TargetTeacher(teacher, LAYERS).target_bytes(n / 16000, "float32")
         for n in SAMPLES
     )
     files = [path.stat().st_size for path in tmp_path.glob("*/*.safetensors")]
@@ -186,17 +184,17 @@ def test_the_size_is_said_before_and_holds(teacher, tmp_path, monkeypatch):
     assert 0 < sum(files) - predicted < 400 * len(SAMPLES)
 
 
-def test_a_disk_that_is_too_small_is_said_at_once(
+def test_a_disk_that_is_too_small_is_named_at_once(
     teacher, tmp_path, monkeypatch
 ):
     usage = namedtuple("usage", "total used free")(1e6, 1e6, 1e3)
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(InputError, match="needs 0.00 GB and the disk has"):
         attach(teacher, tmp_path)
-    assert teacher.asked == 0
+    assert teacher.utterances == 0
 
 
-def test_a_damaged_answer_is_named(teacher, tmp_path):
+def test_a_damaged_file_is_named(teacher, tmp_path):
     dataset = attach(teacher, tmp_path)
     (path,) = tmp_path.glob("*/u%2F2.safetensors")
     path.write_bytes(path.read_bytes()[:100])

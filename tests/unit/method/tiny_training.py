@@ -1,0 +1,90 @@
+"""Tiny classifiers, utterances and Brains that train in a second.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import torch
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.utils.checkpoints import Checkpointer
+from speechbrain.utils.epoch_loop import EpochCounter
+
+from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.method.losses import (
+    FeatureDistillation,
+    LogitDistillation,
+    MultiLevelObjective,
+)
+from mlkd_brain.method.schedule import LearningRate
+
+LAYERS = [2, 4]
+
+
+class Log:
+    def __init__(self):
+        self.epochs = []
+
+    def log_stats(self, **stats):
+        self.epochs.append(stats)
+
+
+def classifier(source, **options):
+    torch.manual_seed(5)
+    return EmotionClassifier(SpeechEncoder(source, **options), 4)
+
+
+def utterances(noise=0.5):
+    random = torch.Generator().manual_seed(0)
+    samples = [4000, 5000, 6000, 8000]
+    clean = [torch.randn(n, generator=random) for n in samples]
+    return [
+        {
+            "id": f"u{i}",
+            "clean_sig": wav,
+            "sig": wav + noise * torch.randn(len(wav), generator=random),
+            "emo_encoded": torch.tensor([i]),
+        }
+        for i, wav in enumerate(clean)
+    ]
+
+
+QUIET = {"device": "cpu", "noprogressbar": True}
+
+
+def make_brain(
+    kind, model, folder, epochs=2, lr=1e-3, run_opts=QUIET, **options
+):
+    counter = EpochCounter(limit=epochs)
+    hparams = {
+        "epoch_counter": counter,
+        "number_of_epochs": epochs,
+        "learning_rate": LearningRate(lr),
+        "train_logger": Log(),
+        "teacher_layers": LAYERS,
+        "objective": MultiLevelObjective(
+            LogitDistillation(7.0), FeatureDistillation(), alpha=0.7
+        ),
+    }
+    return kind(
+        modules={"model": model},
+        opt_class=lambda parameters: torch.optim.AdamW(parameters, lr=lr),
+        hparams=hparams,
+        run_opts=run_opts,
+        checkpointer=Checkpointer(folder, {"model": model, "counter": counter}),
+        **options,
+    )
+
+
+def fold(count, samples=4000):
+    random = torch.Generator().manual_seed(0)
+    return DynamicItemDataset(
+        {
+            f"u{i}": {
+                "duration": samples / 16000,
+                "sig": torch.randn(samples, generator=random),
+                "emo_encoded": torch.tensor([i % 4]),
+            }
+            for i in range(count)
+        },
+        output_keys=["id", "sig", "emo_encoded"],
+    )
