@@ -56,7 +56,7 @@ def save_pretrained_encoder(encoder, folder: str | pathlib.Path) -> str:
 
     Arguments
     ---------
-    encoder : mlkd_brain.method.lobes.SpeechEncoder
+    encoder : mlkd_brain.method.encoders.SpeechEncoder
         Pretrained, of the embedded shape.
     folder : str or pathlib.Path
         Replaced as a whole.

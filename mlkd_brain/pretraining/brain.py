@@ -72,7 +72,7 @@ class FrameMasking(torch.nn.Module):
 
     Arguments
     ---------
-    encoder : mlkd_brain.method.lobes.SpeechEncoder
+    encoder : mlkd_brain.method.encoders.SpeechEncoder
         Masked while ``masked`` is set.
     """
 
@@ -107,14 +107,14 @@ def drop_blocks(encoder, share):
 
     Arguments
     ---------
-    encoder : mlkd_brain.method.lobes.SpeechEncoder
+    encoder : mlkd_brain.method.encoders.SpeechEncoder
         Changed in place.
     share : float
         Probability, in [0, 1).
 
     Returns
     -------
-    mlkd_brain.method.lobes.SpeechEncoder
+    mlkd_brain.method.encoders.SpeechEncoder
         The same encoder.
     """
     for block in encoder.model.encoder.layers:

@@ -8,7 +8,8 @@ import torch
 from speechbrain.utils.checkpoints import Checkpointer
 
 from mlkd_brain.export.formats import export
-from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder, freeze
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier, freeze
 from mlkd_brain.run.experiment import make_label_encoder
 
 EMOTIONS = ["ang", "hap", "neu", "sad"]
@@ -23,7 +24,7 @@ data_folder: !apply:os.getenv [EMODB_ROOT, data/EmoDB]
 system: student
 fold: 3
 emotions: [ang, hap, neu, sad]
-encoder: &id001 !new:mlkd_brain.method.lobes.SpeechEncoder
+encoder: &id001 !new:mlkd_brain.method.encoders.SpeechEncoder
   source: {source}
   save_path: pretrained_models
   kept_layers: [2, 4]
@@ -31,7 +32,7 @@ model: &id002 !new:mlkd_brain.method.lobes.EmotionClassifier
   encoder: *id001
   n_classes: 4
 teacher: !new:mlkd_brain.method.lobes.EmotionClassifier
-  encoder: !new:mlkd_brain.method.lobes.SpeechEncoder
+  encoder: !new:mlkd_brain.method.encoders.SpeechEncoder
     source: /there/is/no/teacher
   n_classes: 4
 modules:

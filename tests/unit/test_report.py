@@ -14,7 +14,8 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.evaluation import noise_grid as evaluation
 from mlkd_brain.evaluation.noise_grid import NoiseGrid, noise_grid
 from mlkd_brain.markdown import write_into
-from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.mixing import speech_level
 from mlkd_brain.report import read_predictions, report

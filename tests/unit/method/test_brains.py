@@ -11,11 +11,8 @@ from tiny_training import LAYERS, make_brain, utterances
 from torch.utils.data import DataLoader
 
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
-from mlkd_brain.method.lobes import (
-    EmotionClassifier,
-    SpeechEncoder,
-    copy_teacher,
-)
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier, copy_teacher
 
 
 @pytest.fixture()
