@@ -62,6 +62,7 @@ def make_brain(
         "learning_rate": LearningRate(lr),
         "train_logger": Log(),
         "teacher_layers": LAYERS,
+        "gradient_share_batches": 2,
         "objective": MultiLevelObjective(
             LogitDistillation(7.0), FeatureDistillation(), alpha=0.7
         ),
