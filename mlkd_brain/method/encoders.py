@@ -22,14 +22,7 @@ from speechbrain.integrations.huggingface.huggingface import (
 )
 from speechbrain.utils.logger import get_logger
 from transformers import AutoConfig, AutoModel
-from transformers.utils.logging import (
-    disable_progress_bar,
-    enable_progress_bar,
-    is_progress_bar_enabled,
-    set_verbosity,
-    set_verbosity_error,
-)
-from transformers.utils.logging import get_verbosity as verbosity
+from transformers.utils import logging as transformers_logging
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER

@@ -114,7 +114,13 @@ def prepare_fold(hparams: dict[str, Any]) -> None:
     run_on_main(
         hparams["prepare"], kwargs={key: hparams[key] for key in corpus}
     )
-    fold = ("manifest_folder", "fold", "validates_on", "emotions")
+    fold = (
+        "manifest_folder",
+        "fold",
+        "fold_groups",
+        "validates_on",
+        "emotions",
+    )
     run_on_main(
         write_fold,
         kwargs={key: hparams[key] for key in (*fold, "output_folder")},
