@@ -106,6 +106,8 @@ def read_manifest(
             f"{', '.join(COLUMNS)}. Add it, or delete the manifest's folder and "
             "run again."
         )
+    for name in ("duration", *LEVELS):
+        table[name] = pandas.to_numeric(table[name], errors="coerce")
     repeated = table["ID"][table["ID"].duplicated()]
     if len(repeated):
         raise InputError(
