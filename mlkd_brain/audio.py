@@ -11,8 +11,8 @@ import torch
 import torchaudio
 
 from mlkd_brain.errors import InputError
+from mlkd_brain.names import SAMPLE_RATE
 
-SAMPLE_RATE = 16000  # Hz; every encoder of the wav2vec 2.0 family expects it
 SHORTEST_SECONDS = 0.1  # the conv encoder needs 25 ms for its first frame
 
 

@@ -9,6 +9,7 @@ import pathlib
 import platform
 import statistics
 import time
+from typing import Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -20,7 +21,9 @@ SECONDS = 4.5  # the mean utterance of IEMOCAP
 REPEATS = 5
 
 
-def complexity(model, device="cpu", seconds=SECONDS):
+def complexity(
+    model: Any, device: str = "cpu", seconds: float = SECONDS
+) -> dict[str, Any]:
     """Count a model's parameters and operations, and time it, on one utterance.
 
     Arguments
@@ -30,13 +33,12 @@ def complexity(model, device="cpu", seconds=SECONDS):
     device : str
         Where to compute.
     seconds : float
-        Length of the utterance.
+        Length of the utterance, of random samples.
 
     Returns
     -------
     dict
-        ``parameters`` (of a model that is not learned by gradient the values
-        of its state); ``bytes`` of them; ``macs``, multiply-accumulates of
+        ``parameters`` (of a model without any, the values of its state); ``bytes`` of them; ``macs``, multiply-accumulates of
         convolutions, products and attention; ``milliseconds``, the median of a
         few runs after a first one; ``seconds``, ``threads`` and ``machine``.
 
@@ -78,8 +80,8 @@ def _time(model, wav):
     return 1000 * (time.perf_counter() - start)
 
 
-def machine(device="cpu"):
-    """Processor and cores, or the accelerator, in words."""
+def machine(device: str = "cpu") -> str:
+    """Name of the processor and its cores, or of the accelerator."""
     if str(device).startswith("cuda"):
         return torch.cuda.get_device_name(device)
     model = platform.processor() or platform.machine()

@@ -4,14 +4,13 @@ Authors
  * The MLKD team 2026
 """
 
-import io
-
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from mlkd_brain.report.titles import in_order
+from mlkd_brain.report.tables import in_order
 
 DPI = 150
 WIDTH = 8.5  # inches; a README shows them about 880 pixels wide
@@ -82,7 +81,7 @@ def new_figure(rows, columns, height, **options):
     axes : np.ndarray
         (rows, columns).
     """
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = Figure((WIDTH, height), DPI, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **options)
     for panel in axes.flat:
         panel.spines[["top", "right"]].set_visible(False)
@@ -132,9 +131,9 @@ def save_png(figure, path):
     path : str or pathlib.Path
         The png.
     """
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=DPI)
-    picture = Image.open(drawn).convert("RGB")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 

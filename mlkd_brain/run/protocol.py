@@ -33,7 +33,9 @@ CHANGEABLE = {
 }
 
 
-def refuse_other_settings(hparams_file, overrides, output_folder, heard=()):
+def refuse_other_settings(
+    hparams_file, overrides, output_folder, also_changeable=()
+):
     """Refuse to go on in the folder of a run that was started otherwise.
 
     Folders may move and epochs may be added; anything else would be silently
@@ -47,7 +49,7 @@ def refuse_other_settings(hparams_file, overrides, output_folder, heard=()):
         Options that replace its keys.
     output_folder : str or pathlib.Path
         Of the run.
-    heard : collection of str
+    also_changeable : collection of str
         More keys that may change, as in an evaluation.
 
     Raises
@@ -61,7 +63,8 @@ def refuse_other_settings(hparams_file, overrides, output_folder, heard=()):
     with open(hparams_file, encoding="utf-8") as yaml:
         now = _values(resolve_references(yaml, overrides))
     then = _values(before.read_text(encoding="utf-8"))
-    for key in sorted(then.keys() & now.keys() - CHANGEABLE - set(heard)):
+    fixed = then.keys() & now.keys() - CHANGEABLE - set(also_changeable)
+    for key in sorted(fixed):
         if _fixed(then[key]) != _fixed(now[key]) and not key.endswith(
             "_folder"
         ):
