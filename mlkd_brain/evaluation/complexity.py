@@ -7,6 +7,7 @@ Authors
 import os
 import pathlib
 import platform
+import re
 import statistics
 import time
 from typing import Any
@@ -41,18 +42,6 @@ def complexity(
         ``parameters`` (of a model without any, the values of its state); ``bytes`` of them; ``macs``, multiply-accumulates of
         convolutions, products and attention; ``milliseconds``, the median of a
         few runs after a first one; ``seconds``, ``threads`` and ``machine``.
-
-    Example
-    -------
-    >>> from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
-    >>> encoder = SpeechEncoder(getfixture("tiny_wav2vec2"))
-    >>> short, long = (
-    ...     complexity(EmotionClassifier(encoder, 4), seconds=s) for s in (1, 2)
-    ... )
-    >>> short["bytes"] == long["bytes"] == 4 * short["parameters"]
-    True
-    >>> 1.9 < long["macs"] / short["macs"] < 2.5
-    True
     """
     model = model.to(device).eval()
     wav = torch.randn(1, int(seconds * SAMPLE_RATE), device=device) / 10
@@ -84,11 +73,8 @@ def machine(device: str = "cpu") -> str:
     """Name of the processor and its cores, or of the accelerator."""
     if str(device).startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    model = platform.processor() or platform.machine()
     cpuinfo = pathlib.Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
+    text = cpuinfo.read_text() if cpuinfo.is_file() else ""
+    name = re.search(r"^model name\s*: *(.*\S)", text, re.M)
+    model = name[1] if name else platform.processor() or platform.machine()
     return f"{model}, {os.cpu_count()} cores"

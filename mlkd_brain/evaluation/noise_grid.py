@@ -13,6 +13,7 @@ import numpy as np
 import pandas
 import soundfile
 import torch
+from pandas import DataFrame
 from sklearn.metrics import accuracy_score, recall_score
 from tqdm import tqdm
 
@@ -76,11 +77,11 @@ class NoiseGrid:
     def predict(
         self,
         model: Any,
-        manifest: pandas.DataFrame,
+        manifest: DataFrame,
         data_folder: str,
         device: str = "cpu",
         part: str = "test",
-    ) -> pandas.DataFrame:
+    ) -> DataFrame:
         """Classify every utterance in every condition.
 
         Arguments
@@ -120,7 +121,7 @@ class NoiseGrid:
                         model, batch, inputs, condition, device
                     )
                     progress.update(len(batch))
-        return self._sorted(pandas.DataFrame(rows))
+        return self._sorted(DataFrame(rows))
 
     def _mix(self, batch, clean, part, noise, snr_db):
         if noise == CLEAN:
@@ -177,7 +178,7 @@ class NoiseGrid:
         return table.drop(columns="index").reset_index(drop=True)
 
 
-def noise_grid(predictions: pandas.DataFrame) -> pandas.DataFrame:
+def noise_grid(predictions: DataFrame) -> DataFrame:
     """Accuracy of each condition, from the predictions alone.
 
     Arguments
@@ -192,19 +193,14 @@ def noise_grid(predictions: pandas.DataFrame) -> pandas.DataFrame:
 
     Example
     -------
-    >>> predictions = pandas.DataFrame(
-    ...     {
-    ...         "noise": ["clean", "clean", "volvo"],
-    ...         "snr_db": [None, None, 5],
-    ...         "emo": ["ang", "sad", "sad"],
-    ...         "predicted": ["ang", "ang", "sad"],
-    ...     }
-    ... )
-    >>> noise_grid(predictions)["ua"].tolist()
+    >>> columns = ["noise", "snr_db", "emo", "predicted"]
+    >>> clean = [("clean", None, "ang", "ang"), ("clean", None, "sad", "ang")]
+    >>> rows = [*clean, ("volvo", 5, "sad", "sad")]
+    >>> noise_grid(pandas.DataFrame(rows, columns=columns))["ua"].tolist()
     [0.5, 1.0]
     """
     groups = predictions.groupby(["noise", "snr_db"], sort=False, dropna=False)
-    return pandas.DataFrame(
+    return DataFrame(
         {
             "noise": noise,
             "snr_db": snr_db,

@@ -12,7 +12,7 @@ Authors
 import pathlib
 from typing import Any
 
-import pandas
+from pandas import DataFrame
 
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.evaluation.noise_grid import noise_grid
@@ -23,9 +23,7 @@ from mlkd_brain.run.experiment import load_hparams
 from mlkd_brain.run.protocol import refuse_other_settings
 
 
-def validate_run(
-    hparams: dict[str, Any], device: str = "cpu"
-) -> pandas.DataFrame:
+def validate_run(hparams: dict[str, Any], device: str = "cpu") -> DataFrame:
     """Score the best epoch of a run on its validation speaker.
 
     Arguments
@@ -63,7 +61,7 @@ def validate_run(
     return table
 
 
-def mean_over_snrs(table: pandas.DataFrame, with_clean: bool = False) -> float:
+def mean_over_snrs(table: DataFrame, with_clean: bool = False) -> float:
     """UA averaged over noises and SNRs.
 
     Arguments
@@ -80,13 +78,8 @@ def mean_over_snrs(table: pandas.DataFrame, with_clean: bool = False) -> float:
 
     Example
     -------
-    >>> table = pandas.DataFrame(
-    ...     {
-    ...         "noise": ["clean", "volvo", "babble"],
-    ...         "snr_db": [None, 5, 5],
-    ...         "ua": [1.0, 0.5, 0.7],
-    ...     }
-    ... )
+    >>> rows = [("clean", None, 1.0), ("volvo", 5, 0.5), ("babble", 5, 0.7)]
+    >>> table = DataFrame(rows, columns=["noise", "snr_db", "ua"])
     >>> round(mean_over_snrs(table), 6)
     0.6
     >>> round(mean_over_snrs(table, with_clean=True), 6)

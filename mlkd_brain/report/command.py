@@ -11,7 +11,7 @@ import argparse
 import pathlib
 from collections.abc import Sequence
 
-import pandas
+from pandas import DataFrame
 
 from mlkd_brain.markdown import write_into
 from mlkd_brain.names import CLEAN, NOISE_GRID, PREDICTIONS
@@ -139,7 +139,7 @@ def run_report(folder: str | pathlib.Path) -> str:
 
 
 def _tables(
-    predictions: pandas.DataFrame, protocols: list[dict], brief: bool = False
+    predictions: DataFrame, protocols: list[dict], brief: bool = False
 ) -> str:
     """Table 1 over all noises and over factory noise, Table 2 of each system."""
     noises = common_noises(predictions)
@@ -163,10 +163,7 @@ def _tables(
 def _accuracies(predictions):
     """UA and WA of clean speech and of all noises."""
     clean = predictions["noise"] == CLEAN
-    parts = {
-        "clean": predictions[clean],
-        "noises pooled": predictions[~clean],
-    }
+    parts = {"clean": predictions[clean], "noises pooled": predictions[~clean]}
     return "; ".join(
         f"{name}: UA {accuracy(part):.1f} %, WA {accuracy(part, 'WA'):.1f} %"
         for name, part in parts.items()

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 import pandas
+from pandas import DataFrame
 
 from mlkd_brain.names import CLEAN
 from mlkd_brain.report.statistics import Pairs, accuracy, crossings
@@ -76,10 +77,8 @@ def corpora(protocols: Iterable[dict]) -> list[str]:
 
 
 def frame_beside_paper(
-    predictions: pandas.DataFrame,
-    noises: Sequence[str],
-    cell: Callable[..., str],
-) -> pandas.DataFrame:
+    predictions: DataFrame, noises: Sequence[str], cell: Callable[..., str]
+) -> DataFrame:
     """Table 1 with the paper's numbers, and the differences, below each system.
 
     Arguments are those of ``systems_frame``; differences are in points.
@@ -94,7 +93,7 @@ def frame_beside_paper(
             values = [_beside(known, row[0], *item) for item in index.items()]
             for name, texts in zip(("paper", "difference"), zip(*values)):
                 rows.append([name, "", "", *texts])
-    return pandas.DataFrame(rows, columns=frame.columns)
+    return DataFrame(rows, columns=frame.columns)
 
 
 def _beside(known, system, condition, parts):
@@ -107,7 +106,7 @@ def _beside(known, system, condition, parts):
     return number(known[condition]), signed(difference)
 
 
-def means_frame(predictions: pandas.DataFrame) -> pandas.DataFrame:
+def means_frame(predictions: DataFrame) -> DataFrame:
     """Mean UA of each system over all noises and SNRs, beside the paper's."""
     rows = []
     for system, head in rows_by_system(predictions, "UA %"):
@@ -118,10 +117,10 @@ def means_frame(predictions: pandas.DataFrame) -> pandas.DataFrame:
             row["paper"] = number(MEAN[system])
             row["difference"] = signed(mean - MEAN[system])
         rows.append(row)
-    return pandas.DataFrame(rows)
+    return DataFrame(rows)
 
 
-def costs_frame(costs: pandas.DataFrame) -> pandas.DataFrame:
+def costs_frame(costs: DataFrame) -> DataFrame:
     """Table 3: size, operations and time of each system, beside the paper's.
 
     Arguments
@@ -129,11 +128,7 @@ def costs_frame(costs: pandas.DataFrame) -> pandas.DataFrame:
     costs : pandas.DataFrame
         One row a run: ``system``, and what
         ``mlkd_brain.evaluation.complexity`` counts.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text; the time is the median over runs.
+        Medians over a system's runs are shown.
     """
     known = costs.dropna(subset=["parameters"])
     medians = known.groupby("system").median(numeric_only=True)
@@ -156,10 +151,10 @@ def costs_frame(costs: pandas.DataFrame) -> pandas.DataFrame:
                 "paper": TIME.get(system, MISSING),
             }
         )
-    return pandas.DataFrame(rows)
+    return DataFrame(rows)
 
 
-def costs_title(costs: pandas.DataFrame) -> str:
+def costs_title(costs: DataFrame) -> str:
     """Heading of Table 3: the utterance, the machines."""
     known = costs.dropna(subset=["parameters"])
     machines = sorted(set(zip(known["machine"], known["threads"])))
@@ -171,26 +166,18 @@ def costs_title(costs: pandas.DataFrame) -> str:
     )
 
 
-# ---------------------------------------------------------- paired tests
-
-
-def pairs_of(predictions: pandas.DataFrame) -> list[tuple[str, str]]:
+def pairs_of(predictions: DataFrame) -> list[tuple[str, str]]:
     """Every two systems, the later one of the order first."""
     systems = systems_of(predictions)
     return [(b, a) for a, b in itertools.combinations(systems, 2)]
 
 
 def comparison_frame(
-    predictions: pandas.DataFrame, noises: Sequence[str]
-) -> pandas.DataFrame:
+    predictions: DataFrame, noises: Sequence[str]
+) -> DataFrame:
     """Differences in UA between systems, their intervals, McNemar's p.
 
-    Arguments
-    ---------
-    predictions : pandas.DataFrame
-        Of several systems.
-    noises : list of str
-        Noise types to pool.
+    Arguments are those of ``index_by_condition``.
 
     Returns
     -------
@@ -204,7 +191,7 @@ def comparison_frame(
     columns = {column(key): own for key, own in noisy.groupby("snr_db")}
     columns |= {} if clean.empty else {CLEAN: clean}
     columns["all SNRs"] = noisy
-    return pandas.DataFrame(
+    return DataFrame(
         {
             "UA, points": f"{first} − {second}",
             **folds_and_seeds(_common_runs(first, second, runs)),
@@ -235,14 +222,8 @@ def _test(comparison):
     return f"{difference} [{low}, {high}], {p}"
 
 
-def all_tests(predictions: pandas.DataFrame) -> pandas.DataFrame:
-    """McNemar's test of every two systems in every condition, as numbers.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``first, second, noise, snr_db`` and the fields of ``Comparison``.
-    """
+def all_tests(predictions: DataFrame) -> DataFrame:
+    """The ``Comparison`` of every two systems in every condition."""
     pairs, rows = Pairs(predictions), []
     systems = pairs_of(predictions)
     keys = ["noise", "snr_db"]
@@ -253,25 +234,14 @@ def all_tests(predictions: pandas.DataFrame) -> pandas.DataFrame:
             if tested is not None:
                 names = {"first": first, "second": second, "noise": noise}
                 rows.append({**names, "snr_db": snr_db, **tested._asdict()})
-    return pandas.DataFrame(rows).round({"difference": 2, "low": 2, "high": 2})
+    return DataFrame(rows).round({"difference": 2, "low": 2, "high": 2})
 
 
-def crossings_frame(
-    predictions: pandas.DataFrame, noises: Sequence[str]
-) -> pandas.DataFrame:
+def crossings_frame(predictions: DataFrame, noises: Sequence[str]) -> DataFrame:
     """Where each system's UA over SNR meets its teacher's, in common runs.
 
-    Arguments
-    ---------
-    predictions : pandas.DataFrame
-        Of several systems.
-    noises : list of str
-        Noise types to pool.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text; a row for each system but the teacher, none without a teacher.
+    Arguments are those of ``index_by_condition``. Without a teacher there are
+    no rows.
     """
     rows, all_runs = [], runs_of(predictions)
     systems = systems_of(all_runs)
@@ -297,7 +267,7 @@ def crossings_frame(
                 "crossing at, dB": listed(map(number, met)) or "none",
             }
         )
-    return pandas.DataFrame(rows)
+    return DataFrame(rows)
 
 
 def _snrs(gaps, wanted):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from pandas import DataFrame
 
 from mlkd_brain.names import CLEAN
 from mlkd_brain.report.statistics import (
@@ -52,9 +53,11 @@ FEWEST = 0.01  # of the utterances, for a bin of confidence to be drawn
 
 
 def ua_over_snr(
-    predictions: pandas.DataFrame, panels: Mapping[str, Sequence[str]]
+    predictions: DataFrame, panels: Mapping[str, Sequence[str]]
 ) -> Figure:
     """UA over SNR with 95 % bands, clean speech at the right.
+
+    Where student and teacher cross is marked.
 
     Arguments
     ---------
@@ -62,11 +65,6 @@ def ua_over_snr(
         Of several systems.
     panels : dict
         Heading to the noise types that are pooled there.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One row of panels. Where student and teacher cross is marked.
     """
     figure, (axes,) = new_figure(1, len(panels), 3.8, sharey=True)
     axes[0].set_ylabel("UA, %", fontsize=9, color=GREY)
@@ -80,7 +78,7 @@ def ua_over_snr(
     return figure
 
 
-def ua_by_noise(predictions: pandas.DataFrame, noises: Sequence[str]) -> Figure:
+def ua_by_noise(predictions: DataFrame, noises: Sequence[str]) -> Figure:
     """As ``ua_over_snr``, one panel for each noise type, three a row."""
     figure, axes, panels = panel_grid(len(noises), 2.3, sharey=True)
     systems = systems_of(predictions)
@@ -158,18 +156,15 @@ def _mark_crossing(panel, curves):
         )
 
 
-def training(curves: pandas.DataFrame) -> Figure:
+def training(curves: DataFrame) -> Figure:
     """Each term of the loss and the validation UA, over epochs.
+
+    A thin line for each run, a thick one for the mean over runs.
 
     Arguments
     ---------
     curves : pandas.DataFrame
         One row an epoch and term, see ``mlkd_brain.report.results``.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A thin line for each run, a thick one for the mean over runs.
     """
     terms = curves.set_index(["part", "term"])
     shown = {key: name for key, name in TERMS.items() if key in terms.index}
@@ -195,20 +190,11 @@ def _draw_runs(panel, rows, factor):
         panel.plot(mean.index, mean, color=colour, linewidth=2)
 
 
-def confusion(predictions: pandas.DataFrame, noises: Sequence[str]) -> Figure:
+def confusion(predictions: DataFrame, noises: Sequence[str]) -> Figure:
     """Confusion matrices: a row of them for each system, a column for each SNR.
 
-    Arguments
-    ---------
-    predictions : pandas.DataFrame
-        Of several systems.
-    noises : list of str
-        Noise types to pool.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Percent of the true class (row); the diagonal is the recalls.
+    Percent of the true class (row); the diagonal is the recalls. Arguments are
+    those of ``index_by_condition``.
     """
     index = index_by_condition(predictions, noises)
     systems = systems_of(predictions)
@@ -262,7 +248,7 @@ def _draw_matrix(panel, predictions, emotions):
 
 
 def reliability_diagram(
-    predictions: pandas.DataFrame, noises: Sequence[str]
+    predictions: DataFrame, noises: Sequence[str]
 ) -> Figure:
     """Accuracy over confidence, one panel for each SNR; as ``confusion``.
 
@@ -296,7 +282,7 @@ def _draw_reliability(panel, system, predictions, colour):
     panel.scatter(x, y, sizes, marker=marker(system), **style)
 
 
-def speakers(predictions: pandas.DataFrame, noises: Sequence[str]) -> Figure:
+def speakers(predictions: DataFrame, noises: Sequence[str]) -> Figure:
     """UA of each test speaker and system, in noise and of clean speech.
 
     Arguments are those of ``confusion``.

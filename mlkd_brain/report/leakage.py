@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import pandas
+from pandas import DataFrame
 
 from mlkd_brain.names import CLEAN, PREDICTIONS, PROTOCOL
 from mlkd_brain.report.command import add_runs
@@ -118,9 +119,6 @@ def problems_of(
     ]
 
 
-# ------------------------------------------------------------- speakers
-
-
 def _shared_speakers(run: RunFiles) -> Iterator[Problem]:
     """Speakers in two parts of one run."""
     parts = run.protocol.get("speakers")
@@ -168,9 +166,6 @@ def _speakers(run, text):
     return Problem(SPEAKERS, f"{run.name}: {text}")
 
 
-# ---------------------------------------------------------------- noise
-
-
 def _shared_noise(run: RunFiles) -> Iterator[Problem]:
     """Seconds of a recording both in the training and in the test."""
     protocol = run.protocol
@@ -197,9 +192,6 @@ def _shared_noise(run: RunFiles) -> Iterator[Problem]:
                     f"{run.name}: {name} is tested with samples {start} to "
                     f"{stop}, its {part} part uses {first} to {last}",
                 )
-
-
-# --------------------------------------------------------- completeness
 
 
 def _missing_runs(runs, all_runs):
@@ -244,7 +236,7 @@ def _incomplete(runs):
     utterances = {}
     for run in runs:
         utterances.setdefault(run.key[1:], set()).update(_utterances(run))
-    wanted = pandas.DataFrame(
+    wanted = DataFrame(
         ((name, run.name) for run in runs for name in utterances[run.key[1:]]),
         columns=["ID", "run"],
     )

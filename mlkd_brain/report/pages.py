@@ -118,18 +118,7 @@ def _write_section(section, folder):
 
 
 def sections(results: Results) -> list[Section]:
-    """What a report shows, in order.
-
-    Arguments
-    ---------
-    results : mlkd_brain.report.results.Results
-        What is reported.
-
-    Returns
-    -------
-    list of Section
-        Without what the results have no data for.
-    """
+    """What a report shows, in order; not what the results lack data for."""
     predictions = results.predictions
     noises = common_noises(predictions)
     shown = {name: [name] for name in noises if "factory" in name}

@@ -36,11 +36,6 @@ def protocol_table(results: Results, problems: Iterable[Problem]) -> str:
         What is reported.
     problems : list of mlkd_brain.report.leakage.Problem
         What the leakage check found.
-
-    Returns
-    -------
-    str
-        Two columns.
     """
     predictions, protocols = results.predictions, results.protocols
     found = {

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pandas
+from pandas import DataFrame
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import COMPLEXITY, PREDICTIONS, PROTOCOL, TRAIN_LOG
@@ -60,26 +61,26 @@ class RunFiles:
         return _read_protocol(self.evaluated)
 
     @functools.cached_property
-    def table(self) -> pandas.DataFrame:
+    def table(self) -> DataFrame:
         """The evaluation's predictions.csv."""
         return read_table(self.evaluated / PREDICTIONS)
 
     @functools.cached_property
-    def manifest(self) -> pandas.DataFrame | None:
+    def manifest(self) -> DataFrame | None:
         """The run's test.csv, if it has one."""
         path = self.folder / MANIFEST
         if not path.is_file():
             return None
         return pandas.read_csv(path, dtype={"ID": object})
 
-    def predictions(self) -> pandas.DataFrame:
+    def predictions(self) -> DataFrame:
         """The table, with ``gender`` and ``style`` of the manifest if known."""
         if self.manifest is None:
             return self.table
         known = [n for n in ("ID", "gender", "style") if n in self.manifest]
         return self.table.merge(self.manifest[known], on="ID", how="left")
 
-    def log(self) -> pandas.DataFrame:
+    def log(self) -> DataFrame:
         """One row an epoch, part and term; of a repeated epoch the last."""
         values = {}
         path = self.folder / TRAIN_LOG
@@ -88,7 +89,7 @@ class RunFiles:
                 for part, term, value in ENTRY.findall(line):
                     values[int(epoch[1]), part, term] = float(value)
         rows = [(*self.key, *index, value) for index, value in values.items()]
-        return pandas.DataFrame(rows, columns=LOG_COLUMNS)
+        return DataFrame(rows, columns=LOG_COLUMNS)
 
     def costs(self) -> dict[str, Any]:
         """The system and what complexity.json has."""
@@ -111,10 +112,10 @@ class RunFiles:
 class Results(NamedTuple):
     """All that a report is made from."""
 
-    predictions: pandas.DataFrame  # with gender and style, if known
+    predictions: DataFrame  # with gender and style, if known
     protocols: list[dict[str, Any]]
-    curves: pandas.DataFrame  # one row an epoch and term
-    costs: pandas.DataFrame  # one row a complexity.json
+    curves: DataFrame  # one row an epoch and term
+    costs: DataFrame  # one row a complexity.json
 
 
 @contextlib.contextmanager
@@ -183,9 +184,7 @@ def find_runs(
 
 
 def evaluated_runs(
-    results_folder: str | pathlib.Path,
-    evaluation: str = ".",
-    folds: Sequence[int] | None = None,
+    results_folder: str | pathlib.Path, evaluation: str = ".", folds: Any = None
 ) -> list[RunFiles]:
     """The runs of ``find_runs`` that have predictions.
 
@@ -210,21 +209,16 @@ def read_results(runs: Sequence[RunFiles]) -> Results:
         pandas.concat([run.predictions() for run in runs], ignore_index=True),
         [run.protocol for run in runs],
         pandas.concat([run.log() for run in runs], ignore_index=True),
-        pandas.DataFrame([run.costs() for run in runs]),
+        DataFrame([run.costs() for run in runs]),
     )
 
 
-def read_predictions(
-    results_folder: str | pathlib.Path,
-    evaluation: str = ".",
-    folds: Sequence[int] | None = None,
-) -> pandas.DataFrame:
-    """Predictions of ``evaluated_runs``, joined, with ``gender`` and ``style``."""
-    runs = evaluated_runs(results_folder, evaluation, folds)
-    return pandas.concat([run.predictions() for run in runs], ignore_index=True)
+def read_predictions(*which: Any) -> DataFrame:
+    """All predictions of ``evaluated_runs(*which)``, see ``RunFiles``."""
+    return read_results(evaluated_runs(*which)).predictions
 
 
-def read_table(path: str | pathlib.Path) -> pandas.DataFrame:
+def read_table(path: str | pathlib.Path) -> DataFrame:
     """A predictions.csv.
 
     Arguments

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas
+from pandas import DataFrame
 from scipy.stats import binomtest
 
 RESAMPLES = 2000
@@ -22,7 +23,7 @@ PAIRED = ["seed", "fold", "ID", "noise", "snr_db"]
 BINS = 10  # of confidence, equally wide
 
 
-def accuracy(predictions: pandas.DataFrame, name: str = "UA") -> float:
+def accuracy(predictions: DataFrame, name: str = "UA") -> float:
     """Accuracy of some predictions taken together, percent.
 
     Arguments
@@ -42,7 +43,7 @@ def accuracy(predictions: pandas.DataFrame, name: str = "UA") -> float:
 
 
 def accuracies_of_runs(
-    predictions: pandas.DataFrame, name: str = "UA"
+    predictions: DataFrame, name: str = "UA"
 ) -> pandas.Series:
     """Accuracy of each seed and fold, percent; arguments as in ``accuracy``."""
     run = predictions.groupby(["seed", "fold"]).ngroup()
@@ -50,9 +51,7 @@ def accuracies_of_runs(
     return pandas.Series(_from_counts(right, total, name))
 
 
-def interval(
-    predictions: pandas.DataFrame, name: str = "UA"
-) -> tuple[float, float]:
+def interval(predictions: DataFrame, name: str = "UA") -> tuple[float, float]:
     """95 % bootstrap interval of the pooled accuracy, speakers resampled.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993,
@@ -69,14 +68,6 @@ def interval(
     -------
     low, high : float
         Percent; both NaN with fewer than two speakers.
-
-    Example
-    -------
-    >>> right = pandas.DataFrame(
-    ...     {"spk_id": ["03", "08"], "emo": ["ang", "sad"]}
-    ... ).assign(predicted=["ang", "sad"])
-    >>> interval(right)
-    (100.0, 100.0)
     """
     right, total = _counts_by(predictions, predictions["spk_id"])
     return _percentiles(_resampled(right, total, name))
@@ -158,7 +149,7 @@ class Pairs:
         Of several systems. Of a doubled prediction the last counts.
     """
 
-    def __init__(self, predictions: pandas.DataFrame):
+    def __init__(self, predictions: DataFrame):
         keys = predictions.groupby(PAIRED, dropna=False, sort=False)
         row = keys.ngroup().to_numpy()
         first = np.unique(row, return_index=True)[1]
@@ -224,9 +215,7 @@ class Pairs:
         )
 
 
-def compare(
-    first: pandas.DataFrame, second: pandas.DataFrame
-) -> Comparison | None:
+def compare(first: DataFrame, second: DataFrame) -> Comparison | None:
     """Compare the predictions of two systems, see ``Pairs.compare``."""
     both = [first.assign(system="first"), second.assign(system="second")]
     return Pairs(pandas.concat(both)).compare("first", "second")
@@ -238,12 +227,7 @@ def mcnemar(first_alone: int, second_alone: int) -> float:
     Arguments
     ---------
     first_alone, second_alone : int
-        Pairs where one is right and the other is wrong.
-
-    Returns
-    -------
-    float
-        In (0, 1]; 1 without a discordant pair.
+        Discordant pairs: one is right and the other is wrong.
 
     Example
     -------
@@ -290,7 +274,7 @@ def crossings(
     ]
 
 
-def reliability(predictions: pandas.DataFrame) -> pandas.DataFrame:
+def reliability(predictions: DataFrame) -> DataFrame:
     """How often a prediction of some confidence is right.
 
     Arguments
@@ -306,14 +290,14 @@ def reliability(predictions: pandas.DataFrame) -> pandas.DataFrame:
     """
     confidence = predictions.filter(regex="^p_").to_numpy().max(axis=1)
     hit = predictions["emo"] == predictions["predicted"]
-    table = pandas.DataFrame(
+    table = DataFrame(
         {"confidence": confidence, "accuracy": hit.to_numpy(float)}
     )
     bins = table.groupby(np.minimum((confidence * BINS).astype(int), BINS - 1))
     return bins.mean().assign(utterances=bins.size())
 
 
-def calibration_error(predictions: pandas.DataFrame) -> float:
+def calibration_error(predictions: DataFrame) -> float:
     """Expected calibration error: how far confidence is from accuracy.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pandas
+from pandas import DataFrame
 
 from mlkd_brain.markdown import markdown_table
 from mlkd_brain.names import CLEAN
@@ -40,25 +41,15 @@ SYSTEMS = (
 )
 MISSING = "–"  # of a cell without data
 #: Predictions of each system in each condition, see ``index_by_condition``.
-Index = dict[Any, dict[str, pandas.DataFrame]]
+Index = dict[Any, dict[str, DataFrame]]
 
 
 class Table(NamedTuple):
-    """A table that is written as Markdown and as LaTeX.
+    """A table that is written as Markdown and as LaTeX."""
 
-    Arguments
-    ---------
-    name : str
-        Of its file.
-    title : str
-        What it shows.
-    frame : pandas.DataFrame
-        Text in cells; the first column names the row.
-    """
-
-    name: str
+    name: str  # of its file
     title: str
-    frame: pandas.DataFrame
+    frame: DataFrame  # text in cells; the first column names the row
 
     def markdown(self) -> str:
         """Title in bold, then the table."""
@@ -84,12 +75,9 @@ class Table(NamedTuple):
         return text.replace("−", "$-$").replace("±", r"$\pm$")
 
 
-def to_markdown(frame: pandas.DataFrame) -> str:
+def to_markdown(frame: DataFrame) -> str:
     """A frame of text as a Markdown table."""
     return markdown_table(list(frame), frame.to_numpy().tolist())
-
-
-# ---------------------------------------------------------------- cells
 
 
 def number(value: float) -> str:
@@ -149,14 +137,7 @@ def pooled(predictions, name):
 
 @_or_missing
 def pooled_with_spread(predictions, name):
-    """Pooled accuracy, ± the standard deviation over runs if several.
-
-    Example
-    -------
-    >>> right = pandas.DataFrame({"emo": ["ang", "sad"], "predicted": "ang"})
-    >>> pooled_with_spread(right.assign(fold=1, seed=1986))
-    '50.0'
-    """
+    """Pooled accuracy, ± the standard deviation over runs if several."""
     runs = accuracies_of_runs(predictions, name)
     return _with_spread(accuracy(predictions, name), runs)
 
@@ -185,9 +166,6 @@ def _calibration(predictions, _):
     return number(calibration_error(predictions))
 
 
-# ------------------------------------------------- systems and conditions
-
-
 def in_order(systems: Iterable[str]) -> list[str]:
     """Known systems first, then the others by name.
 
@@ -201,19 +179,17 @@ def in_order(systems: Iterable[str]) -> list[str]:
     return known + sorted(names.difference(SYSTEMS))
 
 
-def systems_of(table: pandas.DataFrame) -> list[str]:
+def systems_of(table: DataFrame) -> list[str]:
     """Systems of a table of predictions or logs, in order."""
     return in_order(table["system"].unique())
 
 
-def for_system(system: str, table: pandas.DataFrame) -> pandas.DataFrame:
+def for_system(system: str, table: DataFrame) -> DataFrame:
     """The rows of one system."""
     return table[table["system"] == system]
 
 
-def index_by_condition(
-    predictions: pandas.DataFrame, noises: Sequence[str]
-) -> Index:
+def index_by_condition(predictions: DataFrame, noises: Sequence[str]) -> Index:
     """Predictions of each system at each SNR under some noises, and clean.
 
     Arguments
@@ -243,7 +219,7 @@ def column(condition: Any) -> str:
 
 
 def rows_by_system(
-    predictions: pandas.DataFrame, heading: str
+    predictions: DataFrame, heading: str
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Each system and the columns that begin its row: name, folds, seeds."""
     runs = runs_of(predictions)
@@ -252,12 +228,12 @@ def rows_by_system(
         yield system, {heading: system, **own}
 
 
-def runs_of(predictions: pandas.DataFrame) -> pandas.DataFrame:
+def runs_of(predictions: DataFrame) -> DataFrame:
     """System, seed and fold of each run."""
     return predictions[["system", "seed", "fold"]].drop_duplicates()
 
 
-def folds_and_seeds(runs: pandas.DataFrame) -> dict[str, str]:
+def folds_and_seeds(runs: DataFrame) -> dict[str, str]:
     """The columns ``folds`` and ``seeds`` of a row.
 
     Arguments
@@ -285,16 +261,13 @@ def folds_and_seeds(runs: pandas.DataFrame) -> dict[str, str]:
     }
 
 
-# ---------------------------------------------------------------- tables
-
-
 def systems_frame(
-    predictions: pandas.DataFrame,
+    predictions: DataFrame,
     noises: Sequence[str],
     cell: Callable[..., str],
     name: str = "UA",
     unit: str = "%",
-) -> pandas.DataFrame:
+) -> DataFrame:
     """Table 1 of the paper: systems x SNR and clean, over some noises.
 
     Arguments
@@ -314,7 +287,7 @@ def systems_frame(
         Text.
     """
     index = index_by_condition(predictions, noises)
-    return pandas.DataFrame(
+    return DataFrame(
         {
             **head,
             **{
@@ -327,15 +300,15 @@ def systems_frame(
 
 
 def calibration_frame(
-    predictions: pandas.DataFrame, noises: Sequence[str]
-) -> pandas.DataFrame:
-    """Expected calibration error of each system and condition, in points."""
+    predictions: DataFrame, noises: Sequence[str]
+) -> DataFrame:
+    """Expected calibration error in points; as ``systems_frame``."""
     return systems_frame(predictions, noises, _calibration, "ECE,", "points")
 
 
 def noises_frame(
-    predictions: pandas.DataFrame, unseen: Collection[str] = ()
-) -> pandas.DataFrame:
+    predictions: DataFrame, unseen: Collection[str] = ()
+) -> DataFrame:
     """Table 2 of the paper: noises x SNR for one system, with a true mean.
 
     Arguments
@@ -360,7 +333,7 @@ def noises_frame(
     return frame.reset_index(drop=True)
 
 
-def cell_means(predictions: pandas.DataFrame) -> pandas.DataFrame:
+def cell_means(predictions: DataFrame) -> DataFrame:
     """UA of one system under each noise (row) and SNR (column), percent."""
     noisy = predictions[predictions["noise"] != CLEAN]
     groups = noisy.groupby(["noise", "snr_db"], sort=False)
@@ -370,8 +343,8 @@ def cell_means(predictions: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def table_2_frame(
-    predictions: pandas.DataFrame, protocols: Sequence[dict]
-) -> pandas.DataFrame:
+    predictions: DataFrame, protocols: Sequence[dict]
+) -> DataFrame:
     """Table 2 of every system, one below the other."""
     parts = []
     for system, head in rows_by_system(predictions, "UA %"):
@@ -380,15 +353,13 @@ def table_2_frame(
             continue
         unseen = unseen_noises(system, own["noise"].unique(), protocols)
         frame = noises_frame(own, unseen).rename(columns={"UA %": "noise"})
-        for place, (name, text) in enumerate(head.items()):
-            frame.insert(place, name, text)
+        for position, (name, text) in enumerate(head.items()):
+            frame.insert(position, name, text)
         parts.append(frame)
     return pandas.concat(parts).fillna(MISSING)
 
 
-def speakers_frame(
-    predictions: pandas.DataFrame, noises: Sequence[str]
-) -> pandas.DataFrame:
+def speakers_frame(predictions: DataFrame, noises: Sequence[str]) -> DataFrame:
     """UA of each speaker, gender and style: in noise, and of clean speech.
 
     Arguments
@@ -402,7 +373,7 @@ def speakers_frame(
     Returns
     -------
     pandas.DataFrame
-        Text, ``noise / clean``; percent. The last row has the seeds.
+        Text, ``noise / clean``, percent; the seeds in the last row.
     """
     used = predictions[predictions["noise"].isin([*noises, CLEAN])]
     systems = systems_of(predictions)
@@ -424,10 +395,10 @@ def speakers_frame(
     heads = rows_by_system(predictions, "")
     seeds = {system: head["seeds"] for system, head in heads}
     rows.append({"UA %": "seeds", "utterances": MISSING, **seeds})
-    return pandas.DataFrame(rows)
+    return DataFrame(rows)
 
 
-def speaker_name(speaker: str, predictions: pandas.DataFrame) -> str:
+def speaker_name(speaker: str, predictions: DataFrame) -> str:
     """A speaker and, if known, the gender; of that speaker's predictions."""
     if "gender" not in predictions:
         return speaker
@@ -441,20 +412,8 @@ def _noisy_and_clean(predictions):
     return f"{pooled(predictions[~clean])} / {pooled(predictions[clean])}"
 
 
-def all_cells(predictions: pandas.DataFrame) -> pandas.DataFrame:
-    """Every system in every condition, with all that is known of its error.
-
-    Arguments
-    ---------
-    predictions : pandas.DataFrame
-        Of several systems.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``system, noise, snr_db, utterances, runs, ua, ua_low, ua_high,
-        ua_mean_of_runs, ua_sd_of_runs, wa``; accuracies in percent.
-    """
+def all_cells(predictions: DataFrame) -> DataFrame:
+    """Every system in every condition, with its errors; in percent."""
     rows = []
     keys = ["system", "noise", "snr_db"]
     for key, own in predictions.groupby(keys, dropna=False, sort=False):
@@ -473,13 +432,10 @@ def all_cells(predictions: pandas.DataFrame) -> pandas.DataFrame:
                 "wa": accuracy(own, "WA"),
             }
         )
-    return pandas.DataFrame(rows).round(2)
+    return DataFrame(rows).round(2)
 
 
-# ---------------------------------------------------------------- noises
-
-
-def common_noises(predictions: pandas.DataFrame) -> list[str]:
+def common_noises(predictions: DataFrame) -> list[str]:
     """Noise types that every system was scored on, in order."""
     noisy = predictions[predictions["noise"] != CLEAN]
     systems = noisy.groupby("noise", sort=False)["system"].nunique()

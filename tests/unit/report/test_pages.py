@@ -12,11 +12,11 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.report.command import main
 from mlkd_brain.report.command import report as printed
 from mlkd_brain.report.comparisons import (
+    comparison_frame,
     crossings_frame,
     frame_beside_paper,
     means_frame,
     paper_note,
-    comparison_frame,
 )
 from mlkd_brain.report.protocol import protocol_table
 from mlkd_brain.report.results import (
