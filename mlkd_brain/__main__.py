@@ -15,7 +15,7 @@ from mlkd_brain.errors import cli_errors
 #: Command to its module, which has ``main(argv)``, and what it does.
 COMMANDS = {
     "report": ("report.command", "tables, figures and tests of a study"),
-    "check": ("report.check", "look for leaks between training and test"),
+    "check": ("report.leakage", "look for leaks between training and test"),
     "predict": ("inference.predict", "emotions of recordings"),
     "export": ("export.command", "a trained model for other programs"),
     "noise": ("noise.picture", "draw a mixture and its levels"),

@@ -5,7 +5,6 @@ Authors
 """
 
 import json
-import pathlib
 
 import yaml
 from safetensors.torch import save_file
@@ -16,9 +15,8 @@ from transformers import (
 )
 
 from mlkd_brain.audio import SAMPLE_RATE
-from mlkd_brain.errors import InputError
 from mlkd_brain.export.model_card import model_card, sidecar
-from mlkd_brain.files import replaced_folder
+from mlkd_brain.files import refuse_to_replace, replaced_folder
 from mlkd_brain.inference.loading import TrainedRun, encoder_settings
 from mlkd_brain.inference.onnx_recognizer import GRAPH, SIDECAR
 from mlkd_brain.names import HPARAMS, LABELS
@@ -47,7 +45,7 @@ def export(run_folder, to, out):
     """
     if to.startswith("onnx"):
         require("onnx", "onnxscript")
-    _refuse_to_replace(pathlib.Path(out))
+    refuse_to_replace(out, STAMP, "export")
     run = TrainedRun(run_folder)
     with replaced_folder(out) as folder:
         FORMATS[to](run, folder)
@@ -56,16 +54,6 @@ def export(run_folder, to, out):
         (folder / "README.md").write_text(model_card(run, to), "utf-8")
         for file in folder.iterdir():
             file.chmod(0o644)  # safetensors keeps others out
-
-
-def _refuse_to_replace(out):
-    """Only an earlier export can be replaced, no folder of another kind."""
-    if out.exists() and not (out / STAMP).is_file():
-        if not out.is_dir() or any(out.iterdir()):
-            raise InputError(
-                f"--out {out}: exists and holds no earlier export ({STAMP} is "
-                "missing); name a new folder."
-            )
 
 
 def to_hf(run, folder):

@@ -31,9 +31,9 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.markdown import around, markdown_table, write_into
 from mlkd_brain.method.lobes import SpeechEncoder
 from mlkd_brain.names import CLEAN
-from mlkd_brain.report.cells import pooled
 from mlkd_brain.report.results import read_predictions
 from mlkd_brain.report.statistics import ACCURACIES
+from mlkd_brain.report.tables import pooled
 
 #: What regularises the classifier; chosen together with the block.
 STRENGTHS = (0.001, 0.01, 0.1)
