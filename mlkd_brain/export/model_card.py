@@ -6,8 +6,8 @@ Authors
 
 import yaml
 
-from mlkd_brain.method import embedded
 from mlkd_brain.audio import SAMPLE_RATE
+from mlkd_brain.method import embedded
 
 LICENCE = "apache-2.0"
 SHORTEST_SAMPLES = 400  # what the first frame sees, 25 ms

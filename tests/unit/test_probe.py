@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import soundfile
 from fabricated_study import FabricatedStudy
+from sklearn.metrics import balanced_accuracy_score
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.lobes import SpeechEncoder
-from mlkd_brain.method.metrics import unweighted_accuracy
-from mlkd_brain.pretraining.probe import fine_tuned, main, pooled_states, probe
+from mlkd_brain.pretraining.command import main
+from mlkd_brain.pretraining.probe import fine_tuned, pooled_states, probe
 from mlkd_brain.report.results import read_predictions
 
 EMOTIONS = np.array(["ang", "sad"] * 12)
@@ -66,7 +67,7 @@ def test_fine_tuned_systems_stand_by_their_clean_speech(tmp_path):
     clean = read_predictions(tmp_path).query(
         "system == 'teacher' and noise == 'clean'"
     )
-    ua = 100 * unweighted_accuracy(clean["emo"], clean["predicted"])
+    ua = 100 * balanced_accuracy_score(clean["emo"], clean["predicted"])
     assert row[:3] == ["teacher", "fine-tuned, seeds 1, 2", f"{ua:.1f}"]
 
 
