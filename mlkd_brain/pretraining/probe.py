@@ -103,7 +103,7 @@ def probe(
             for block, values in features.items()
             for C in C_GRID
         }
-        block, C = max(scores, key=scores.get)
+        block, C = max(scores, key=lambda choice: scores[choice])
         classifier = _classifier(C)
         classifier.fit(features[block][others], emotions[others])
         predicted[~others] = classifier.predict(features[block][~others])
