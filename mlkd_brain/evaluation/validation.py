@@ -19,8 +19,6 @@ from mlkd_brain.evaluation.noise_grid import noise_grid
 from mlkd_brain.files import write_csv
 from mlkd_brain.method.teachers import recover_best, training_command
 from mlkd_brain.names import CLEAN, VALIDATION
-from mlkd_brain.run.experiment import load_hparams
-from mlkd_brain.run.protocol import refuse_other_settings
 
 
 def validate_run(hparams: dict[str, Any], device: str = "cpu") -> DataFrame:
@@ -87,11 +85,3 @@ def mean_over_snrs(table: DataFrame, with_clean: bool = False) -> float:
     """
     used = table if with_clean else table[table["noise"] != CLEAN]
     return float(used.groupby("snr_db", dropna=False)["ua"].mean().mean())
-
-
-def main(argv: list[str]) -> None:
-    """Command line; see the module's docstring."""
-    hparams_file, hparams, run_opts, overrides = load_hparams(argv)
-    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
-    table = validate_run(hparams, device=run_opts["device"])
-    print(f"validation UA over noises and SNRs: {mean_over_snrs(table):.4f}")
