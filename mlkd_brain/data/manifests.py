@@ -1,0 +1,208 @@
+"""Per-speaker manifests of a corpus, and their checks.
+
+A manifest is a CSV with one row an utterance, a corpus has one for each speaker.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import hashlib
+import json
+import pathlib
+
+import pandas
+from tqdm import tqdm
+
+from mlkd_brain.audio import SAMPLE_RATE, read_checked
+from mlkd_brain.errors import InputError
+from mlkd_brain.files import locked, replaced_folder
+from mlkd_brain.noise.mixing import WEIGHTINGS, speech_level
+
+#: What a preparer knows of an utterance before it opens the recording.
+DESCRIPTION = ["ID", "wav", "spk_id", "session", "gender", "style", "emo"]
+LEVELS = [f"level_{weighting}" for weighting in WEIGHTINGS]  # dBov
+COLUMNS = ["ID", "duration", *DESCRIPTION[1:], *LEVELS]
+STAMP = "manifests.json"
+
+
+def write_manifests(utterances, data_folder, manifest_folder):
+    """Measure every recording and write one CSV for each speaker.
+
+    Nothing is written unless every recording can be used. When the same
+    recordings were measured before, nothing is done.
+
+    Arguments
+    ---------
+    utterances : list of dict
+        One for each utterance, with the keys of ``DESCRIPTION``; ``wav`` is
+        relative to ``data_folder``.
+    data_folder : str or pathlib.Path
+        Root of the corpus.
+    manifest_folder : str or pathlib.Path
+        Where ``<spk_id>.csv`` go. It is replaced as a whole.
+
+    Raises
+    ------
+    InputError
+        If recordings are missing or damaged: all of them are named.
+    """
+    data_folder = pathlib.Path(data_folder)
+    manifest_folder = pathlib.Path(manifest_folder)
+    utterances = sorted(utterances, key=lambda row: row["ID"])
+    _refuse_missing(utterances, data_folder)
+    stamp = _stamp(utterances, data_folder)
+    with locked(manifest_folder):
+        if _read_stamp(manifest_folder) != stamp:
+            table = _measure_all(utterances, data_folder)
+            _write_speakers(table, stamp, manifest_folder)
+
+
+def _write_speakers(table, stamp, manifest_folder):
+    table["wav"] = "$data_root/" + table["wav"]
+    with replaced_folder(manifest_folder) as folder:
+        for speaker, part in table.groupby("spk_id"):
+            part.to_csv(folder / f"{speaker}.csv", index=False)
+        (folder / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
+
+
+def read_manifest(path, emotions=None):
+    """Read one manifest and check its columns, IDs, emotions and durations.
+
+    Arguments
+    ---------
+    path : str or pathlib.Path
+        A CSV with the columns of ``COLUMNS``.
+    emotions : list of str, optional
+        Emotions that may occur.
+
+    Raises
+    ------
+    InputError
+        Naming file, row and key.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The manifest, one row an utterance.
+    """
+    try:
+        table = pandas.read_csv(path, dtype={"ID": str, "spk_id": str})
+    except (OSError, pandas.errors.ParserError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot be read as a manifest ({error}); delete its folder "
+            "and run again to have it made anew."
+        ) from None
+    missing = [name for name in COLUMNS if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"{path}: has no column {', '.join(missing)}; a manifest has "
+            f"{', '.join(COLUMNS)}. Add it, or delete the manifest's folder and "
+            "run again."
+        )
+    repeated = table["ID"][table["ID"].duplicated()]
+    if len(repeated):
+        raise InputError(
+            f"{path}: ID {repeated.iloc[0]} stands there twice; IDs are unique. "
+            "Delete one of the rows."
+        )
+    for row in table.itertuples():
+        if emotions is not None and row.emo not in emotions:
+            raise InputError(
+                f"{path}: utterance {row.ID} has the unknown emotion "
+                f"'{row.emo}', expected one of {list(emotions)}; mend the row or "
+                "the key `emotions` of the yaml."
+            )
+        if not row.duration > 0:
+            raise InputError(
+                f"{path}: utterance {row.ID} has the duration {row.duration}; "
+                "durations are seconds above 0. Delete the row."
+            )
+    return table
+
+
+def read_speakers(manifest_folder, emotions=None):
+    """Read the manifests of all speakers.
+
+    Arguments
+    ---------
+    manifest_folder : str or pathlib.Path
+        Written by ``write_manifests``.
+    emotions : list of str, optional
+        Emotions that may occur.
+
+    Raises
+    ------
+    InputError
+        If there are none, or one is damaged.
+
+    Returns
+    -------
+    dict
+        Speaker to manifest, speakers sorted.
+    """
+    paths = sorted(pathlib.Path(manifest_folder).glob("*.csv"))
+    if not paths:
+        raise InputError(
+            f"{manifest_folder}: holds no manifest; run without --skip_prep to "
+            "have them made from the corpus."
+        )
+    return {path.stem: read_manifest(path, emotions) for path in paths}
+
+
+def _measure_all(utterances, data_folder):
+    rows, damaged = [], []
+    for row in tqdm(utterances, desc="measuring speech levels", unit="utt"):
+        try:
+            rows.append({**row, **_measure(data_folder / row["wav"])})
+        except InputError as error:
+            damaged.append(str(error))
+    if damaged:
+        more = f" ({len(damaged)} such files)" if len(damaged) > 1 else ""
+        raise InputError(" | ".join(damaged[:5]) + more)
+    return pandas.DataFrame(rows)[COLUMNS]
+
+
+def _measure(path):
+    waveform = read_checked(path)
+    levels = {
+        f"level_{weighting}": round(
+            speech_level(waveform.numpy(), weighting, SAMPLE_RATE), 4
+        )
+        for weighting in WEIGHTINGS
+    }
+    return {"duration": round(len(waveform) / SAMPLE_RATE, 6), **levels}
+
+
+def _refuse_missing(utterances, data_folder):
+    missing = [
+        row["wav"]
+        for row in utterances
+        if not (data_folder / row["wav"]).is_file()
+    ]
+    if missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise InputError(
+            f"{data_folder}: {len(missing)} recordings of the annotation are "
+            f"missing: {shown}; restore them from the corpus."
+        )
+
+
+def _stamp(utterances, data_folder):
+    """What the manifests were made from: changes when a recording does."""
+    digest = hashlib.sha256(repr(COLUMNS).encode())
+    for row in utterances:
+        status = (data_folder / row["wav"]).stat()
+        digest.update(repr(sorted(row.items())).encode())
+        digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())
+    return {
+        "data_folder": str(data_folder.resolve()),
+        "utterances": len(utterances),
+        "recordings": digest.hexdigest(),
+    }
+
+
+def _read_stamp(manifest_folder):
+    try:
+        return json.loads((manifest_folder / STAMP).read_text())
+    except (OSError, ValueError):
+        return None
