@@ -4,7 +4,7 @@
 To run this recipe, do the following:
 > python evaluate.py hparams/student.yaml --fold 3
 
-Another folder of noises, none of them used in training:
+With a folder of noises that training did not use:
 > python evaluate.py hparams/student.yaml --fold 3 --noise_folder DIR
 
 Authors
