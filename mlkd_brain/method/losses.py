@@ -11,6 +11,7 @@ Authors
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -138,7 +139,7 @@ class FeatureDistillation(torch.nn.Module):
                     f"Bad value '{value}' for {key}, expected one of {allowed}."
                 )
         self.over_pairs = over_pairs
-        self.distance = DISTANCES[distance]
+        self.distance: Any = DISTANCES[distance]
         self.layer_norm = layer_norm
 
     def forward(
@@ -266,6 +267,7 @@ class MultiLevelObjective(torch.nn.Module):
         self.weights = {"kl": alpha, "ce": 1 - alpha, "mse": feature_weight}
         self.balance_batches = balance_batches
         # kept with the checkpoint: a resumed run goes on with its own
+        self.scales: torch.Tensor
         self.register_buffer("scales", torch.zeros(len(self.weights)))
 
     def forward(
@@ -300,7 +302,8 @@ class MultiLevelObjective(torch.nn.Module):
                 student_blocks, teacher_blocks, frame_mask
             ),
         }
-        return sum(self.weighted(terms).values()), terms
+        kl, ce, mse = self.weighted(terms).values()
+        return kl + ce + mse, terms
 
     def weighted(
         self, terms: dict[str, torch.Tensor]

@@ -64,7 +64,7 @@ def recover_best(
         raise InputError(
             f"{checkpoint.path}: was trained with another encoder or other "
             f"blocks ({str(error).splitlines()[-1].strip()}). Give the same "
-            f"--wav2vec2_hub, or train anew: `{remedy}`."
+            f"--encoder_hub, or train anew: `{remedy}`."
         ) from None
     _warn_of_early_stop(checkpointer, pathlib.Path(save_folder).parent)
     return {key: checkpoint.meta[key] for key in ("UA", "epoch")}

@@ -21,6 +21,7 @@ from speechbrain.utils.distributed import run_on_main
 from mlkd_brain.data.folds import write_fold
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import CORPUS, LABELS
+from mlkd_brain.run.protocol import OPTIMISATION, top_level_keys
 
 # importing SpeechBrain's train loggers warns of torchvision, for figures alone
 logging.getLogger("speechbrain.utils.train_logger").addFilter(
@@ -57,6 +58,7 @@ def load_hparams(argv: list[str]) -> tuple[str, dict, dict, str]:
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8")
     hparams_file, run_opts, overrides = sb.parse_arguments(argv)
     overrides = with_corpus(hparams_file, overrides)
+    overrides = _with_settings(hparams_file, run_opts, overrides)
     # for the preparer that the yaml names, as a linked script lies elsewhere
     sys.path.insert(0, str(pathlib.Path(hparams_file).absolute().parents[1]))
     try:
@@ -78,6 +80,22 @@ def load_hparams(argv: list[str]) -> tuple[str, dict, dict, str]:
     except ValueError as error:
         raise InputError(f"{hparams_file}: {error}") from None
     return hparams_file, hparams, run_opts, overrides
+
+
+def _with_settings(hparams_file, run_opts, overrides):
+    """SpeechBrain's options that are keys of the yaml, as overrides of it.
+
+    So they belong to the settings of a run, are recorded with it, and a run is
+    not resumed with other ones.
+    """
+    try:
+        keys = top_level_keys(pathlib.Path(hparams_file).read_text("utf-8"))
+    except OSError:
+        return overrides  # named below
+    given = {k: run_opts.pop(k) for k in OPTIMISATION if k in run_opts}
+    run_opts.update({k: v for k, v in given.items() if k not in keys})
+    added = [f"{k}: {v}" for k, v in given.items() if k in keys]
+    return "\n".join([overrides.rstrip(), *added]).strip()
 
 
 def with_corpus(hparams_file: str | pathlib.Path, overrides: str) -> str:

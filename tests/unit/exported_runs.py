@@ -48,7 +48,7 @@ def fabricate_run(folder, source):
     (folder / "save").mkdir(parents=True)
     (folder / "hyperparams.yaml").write_text(HPARAMS.format(source=source))
     protocol = {"system": "student", "seed": 1986, "fold": 3, "snrs_db": [0]}
-    protocol["wav2vec2_hub"] = "embedded"  # so its licence is that one's
+    protocol["encoder_hub"] = "embedded"  # so its licence is that one's
     (folder / "protocol.json").write_text(json.dumps(protocol))
     make_label_encoder(EMOTIONS, folder / "save")
     model = EmotionClassifier(SpeechEncoder(source, kept_layers=[2, 4]), 4)
