@@ -92,9 +92,8 @@ def _with_settings(hparams_file, run_opts, overrides):
         keys = top_level_keys(pathlib.Path(hparams_file).read_text("utf-8"))
     except OSError:
         return overrides  # named below
-    given = {k: run_opts.pop(k) for k in OPTIMISATION if k in run_opts}
-    run_opts.update({k: v for k, v in given.items() if k not in keys})
-    added = [f"{k}: {v}" for k, v in given.items() if k in keys]
+    given = keys & set(OPTIMISATION) & set(run_opts.overridden_args)
+    added = [f"{key}: {run_opts[key]}" for key in sorted(given)]
     return "\n".join([overrides.rstrip(), *added]).strip()
 
 
