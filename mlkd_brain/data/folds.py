@@ -7,6 +7,7 @@ Authors
 import logging
 import pathlib
 
+import numpy as np
 import pandas
 
 from mlkd_brain.data.manifests import read_manifest, read_speakers
@@ -21,8 +22,8 @@ def speaker_groups(
 ) -> list[list[str]]:
     """Speakers that are held out together, fixed by rule.
 
-    The largest speaker first, each joins the group in which its utterances, of
-    every label and in all, add least to the squares of the groups' shares: so
+    The largest speaker first, each joins the group where its utterances, of
+    every label and in all, add least to the squares of the group's shares: so
     groups are alike in size and in labels. No chance is in it.
 
     Arguments
@@ -55,16 +56,16 @@ def speaker_groups(
             f"fold_groups is {groups}; with {len(counts)} speakers it is a "
             f"number from 3 to {len(counts)}, or null for one speaker each."
         )
-    shares = counts.assign(**{"": counts.sum(axis=1)})
-    shares = shares / shares.sum()
-    order = counts.sum(axis=1).sort_values(ascending=False, kind="stable").index
-    held = [shares.iloc[0] * 0.0 for _ in range(groups)]
+    # (speakers, labels and all utterances)
+    shares = np.column_stack([counts, counts.sum(axis=1)])
+    shares = shares / shares.sum(axis=0).clip(min=1)
+    held = np.zeros((groups, shares.shape[1]))
     members: list[list[str]] = [[] for _ in range(groups)]
-    for name in order:
-        added = [((own + shares.loc[name]) ** 2 - own**2).sum() for own in held]
-        best = added.index(min(added))
-        held[best] = held[best] + shares.loc[name]
-        members[best].append(name)
+    for speaker in np.argsort(-shares[:, -1], kind="stable"):
+        added = ((held + shares[speaker]) ** 2 - held**2).sum(axis=1)
+        best = int(added.argmin())
+        held[best] += shares[speaker]
+        members[best].append(counts.index[speaker])
     return [sorted(group) for group in members]
 
 

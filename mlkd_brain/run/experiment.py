@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+import inspect
 import io
 import logging
 import os
@@ -127,10 +128,7 @@ def prepare_fold(hparams: dict[str, Any]) -> None:
     InputError
         If the corpus or the fold cannot be used.
     """
-    corpus = ("data_folder", "manifest_folder", "allow_partial", "skip_prep")
-    run_on_main(
-        hparams["prepare"], kwargs={key: hparams[key] for key in corpus}
-    )
+    run_on_main(prepare_corpus, args=[hparams])
     fold = (
         "manifest_folder",
         "fold",
@@ -142,6 +140,24 @@ def prepare_fold(hparams: dict[str, Any]) -> None:
         write_fold,
         kwargs={key: hparams[key] for key in (*fold, "output_folder")},
     )
+
+
+def prepare_corpus(hparams: dict[str, Any]) -> None:
+    """Call the preparer that the yaml names; its arguments are keys there.
+
+    Arguments
+    ---------
+    hparams : dict
+        Of a run.
+
+    Raises
+    ------
+    InputError
+        If the corpus cannot be used.
+    """
+    prepare = hparams["prepare"]
+    keys = inspect.signature(prepare).parameters
+    prepare(**{key: hparams[key] for key in keys})
 
 
 def make_label_encoder(

@@ -18,7 +18,7 @@ from mlkd_brain.fingerprint import (
     fingerprint_folder,
 )
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER
-from mlkd_brain.run.experiment import load_hparams
+from mlkd_brain.run.experiment import load_hparams, prepare_corpus
 from mlkd_brain.run.protocol import CHANGEABLE, plain_values, top_level_keys
 from mlkd_brain.study.definition import Run, Study
 
@@ -30,7 +30,6 @@ PER_RUN = ("seed", "fold", "teacher_folder")  # differ among a system's runs
 BY_HAND = "trained by hand"  # in the place of an unknown code
 #: Folders of the library whose code decides on the numbers of a run.
 RUN_CODE = ("noise", "data", "run", "method", "evaluation")
-CORPUS_KEYS = ("data_folder", "manifest_folder", "allow_partial", "skip_prep")
 
 
 class StudyContent:
@@ -83,7 +82,7 @@ class StudyContent:
         file, hparams, _, overrides = load_hparams(run.options)
         encoder = hparams.get(ENCODER)  # the baseline has none
         encoder = FOLDER if encoder == EMBEDDED else encoder
-        hparams["prepare"](**{key: hparams[key] for key in CORPUS_KEYS})
+        prepare_corpus(hparams)
         manifests = pathlib.Path(hparams["manifest_folder"])
         groups = read_groups(
             read_speakers(manifests, hparams["emotions"]),
