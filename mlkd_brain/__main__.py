@@ -18,10 +18,10 @@ COMMANDS = {
     "check": ("report.check", "look for leaks between training and test"),
     "predict": ("inference.predict", "emotions of recordings"),
     "export": ("export.command", "a trained model for other programs"),
-    "noise": ("noise.picture", "draw a mixture and its levels"),
+    "noise": ("noise.command", "draw a mixture and its levels"),
     "validate": ("evaluation.validation", "noise grid, validation speaker"),
     "probe": ("pretraining.probe", "what a linear classifier finds"),
-    "enhancement-gain": ("baseline.enhancement_gain", "gain of the NMF, dB"),
+    "enhancement-gain": ("baseline.command", "gain of the NMF, dB"),
     "random-encoder": ("method.embedded", "the embedded encoder, untrained"),
 }
 HELP = """\

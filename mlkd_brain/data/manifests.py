@@ -16,7 +16,7 @@ from tqdm import tqdm
 from mlkd_brain.audio import SAMPLE_RATE, read_checked
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, replaced_folder
-from mlkd_brain.noise.mixing import WEIGHTINGS, speech_level
+from mlkd_brain.noise.levels import WEIGHTINGS, speech_level
 
 #: What a preparer knows of an utterance before it opens the recording.
 DESCRIPTION = ["ID", "wav", "spk_id", "session", "gender", "style", "emo"]

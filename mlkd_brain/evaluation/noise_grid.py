@@ -22,7 +22,7 @@ from mlkd_brain.files import write_csv, write_json
 from mlkd_brain.method.metrics import unweighted_accuracy, weighted_accuracy
 from mlkd_brain.method.teachers import recover_best, training_command
 from mlkd_brain.names import CLEAN, COMPLEXITY, PREDICTIONS, PROTOCOL
-from mlkd_brain.noise.mixing import WEIGHTINGS
+from mlkd_brain.noise.levels import WEIGHTINGS
 from mlkd_brain.noise.sampling import evaluation_sample
 from mlkd_brain.run.protocol import noise_ranges, read_protocol
 
@@ -43,7 +43,7 @@ class NoiseGrid:
     snrs_db : list of float
         Signal-to-noise ratios, dB.
     weighting : str
-        What defines the SNR, one of ``mlkd_brain.noise.mixing.WEIGHTINGS``.
+        What defines the SNR, one of ``mlkd_brain.noise.levels.WEIGHTINGS``.
     emotions : list of str
         Names of the classes, in the order of the logits.
     batch_size : int

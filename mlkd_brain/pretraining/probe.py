@@ -17,19 +17,16 @@ from functools import partial
 import numpy as np
 import pandas
 import torch
-from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from tqdm import tqdm
 
 from mlkd_brain.audio import read_mono
 from mlkd_brain.baseline.acoustic_features import OPENSMILE, AcousticFeatures
+from mlkd_brain.baseline.svm import left_out_accuracy, standardised
 from mlkd_brain.data.manifests import read_speakers
 from mlkd_brain.errors import InputError
 from mlkd_brain.markdown import around, markdown_table, write_into
 from mlkd_brain.method.lobes import SpeechEncoder
-from mlkd_brain.method.metrics import unweighted_accuracy
 from mlkd_brain.names import CLEAN
 from mlkd_brain.report.cells import pooled
 from mlkd_brain.report.results import read_predictions
@@ -97,8 +94,11 @@ def probe(features, emotions, speakers):
     for speaker in tqdm(np.unique(speakers), unit="speaker"):
         others = speakers != speaker
         scores = {
-            (block, strength): _validated(
-                values[others], emotions[others], speakers[others], strength
+            (block, strength): left_out_accuracy(
+                _classifier(strength),
+                values[others],
+                emotions[others],
+                speakers[others],
             )
             for block, values in features.items()
             for strength in STRENGTHS
@@ -112,21 +112,9 @@ def probe(features, emotions, speakers):
 
 
 def _classifier(strength):
-    return make_pipeline(
-        StandardScaler(),
-        LinearSVC(C=strength, class_weight="balanced", random_state=0),
+    return standardised(
+        LinearSVC(C=strength, class_weight="balanced", random_state=0)
     )
-
-
-def _validated(values, emotions, speakers, strength):
-    predicted = cross_val_predict(
-        _classifier(strength),
-        values,
-        emotions,
-        groups=speakers,
-        cv=LeaveOneGroupOut(),
-    )
-    return unweighted_accuracy(emotions, predicted)
 
 
 def probe_rows(manifest_folder, data_folder, front_ends):

@@ -177,7 +177,7 @@ def noise_ranges(bank):
         Noise type to part to [first, stop], at 16 kHz.
     """
     return {
-        name: {part: list(bank.range(name, part)) for part in bank.shares}
+        name: {part: list(bank.part_range(name, part)) for part in bank.shares}
         for name in bank.types
     }
 

@@ -16,7 +16,7 @@ from mlkd_brain.evaluation.noise_grid import NoiseGrid, noise_grid
 from mlkd_brain.markdown import write_into
 from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
 from mlkd_brain.noise.bank import NoiseBank
-from mlkd_brain.noise.mixing import speech_level
+from mlkd_brain.noise.levels import speech_level
 from mlkd_brain.report import read_predictions, report
 from mlkd_brain.report.command import main
 

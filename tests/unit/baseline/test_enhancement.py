@@ -5,8 +5,8 @@ import torch
 
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.baseline.enhancement import KNOWLEDGE, NmfEnhancement
+from mlkd_brain.baseline.enhancement_gain import sdr_db
 from mlkd_brain.errors import InputError
-from mlkd_brain.method.metrics import sdr_db
 
 SETTINGS = {
     "noise_types": ["hiss", "hum"],
