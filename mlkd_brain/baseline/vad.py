@@ -140,7 +140,7 @@ class VoiceActivity:
         return before[self.hangover + 1 :] > before[: len(waveform)]
 
     def _energy(self, waveform):
-        loud = louder_frames(self._log_energies(waveform))
+        loud = _louder_frames(self._log_energies(waveform))
         return loud.repeat_interleave(self.hop)[: len(waveform)]
 
     def _log_energies(self, waveform):
@@ -179,24 +179,8 @@ class VoiceActivity:
         return speech
 
 
-def louder_frames(levels: torch.Tensor) -> torch.Tensor:
-    """Frames for which the louder of two Gaussians is the more likely one.
-
-    Arguments
-    ---------
-    levels : torch.Tensor
-        Log energies of an utterance, dB, (frames,).
-
-    Returns
-    -------
-    torch.Tensor
-        bool, (frames,); all True where there are not two levels.
-
-    Example
-    -------
-    >>> louder_frames(torch.tensor([-60.0, -58.0, -20.0, -22.0, -61.0]))
-    tensor([False, False,  True,  True, False])
-    """
+def _louder_frames(levels):
+    """Where the louder of two Gaussians is likelier; all, without two levels."""
     values = levels.double().cpu().numpy()[:, None]
     if np.ptp(values) < 1e-6:
         return torch.ones_like(levels, dtype=torch.bool)

@@ -113,10 +113,15 @@ class NoiseBank:
         row = self._catalogue.loc[noise_type]
         return int(row[f"{part}_start"]), int(row[f"{part}_stop"])
 
-    def start(
+    def _start(self, noise_type, part, position, length):
+        """First sample of the segment at a position."""
+        first, stop = self.part_range(noise_type, part)
+        return first + int(position * max(0, stop - first - length))
+
+    def segment(
         self, noise_type: str, part: str, position: float, length: int
-    ) -> int:
-        """First sample of the segment at a position.
+    ) -> np.ndarray:
+        """Noise for an utterance, from within the part's range only.
 
         Arguments
         ---------
@@ -131,25 +136,10 @@ class NoiseBank:
 
         Returns
         -------
-        int
-            Sample of the recording.
-        """
-        first, stop = self.part_range(noise_type, part)
-        return first + int(position * max(0, stop - first - length))
-
-    def segment(
-        self, noise_type: str, part: str, position: float, length: int
-    ) -> np.ndarray:
-        """Noise for an utterance, from within the part's range only.
-
-        Arguments are those of ``start``.
-
-        Returns
-        -------
         np.ndarray
             (length,), float32.
         """
-        start = self.start(noise_type, part, position, length)
+        start = self._start(noise_type, part, position, length)
         stop = min(start + length, self.part_range(noise_type, part)[1])
         samples = self._open(f"{noise_type}.npy")[start:stop]
         return mixing.loop_to_length(samples, length)
@@ -165,7 +155,7 @@ class NoiseBank:
         """Level of that segment after the measurement filter.
 
         The filter has run over the whole recording, as in FANT. The cost does
-        not depend on the length. Arguments are those of ``start``, and
+        not depend on the length. Arguments are those of ``segment``, and
 
         weighting : str
             One of ``mlkd_brain.noise.levels.WEIGHTINGS``.
@@ -178,7 +168,7 @@ class NoiseBank:
         sums = self._open(f"{noise_type}.{weighting}.npy")
         # the weighted modes are measured at half the rate
         rate = 1 if weighting == "none" else 2
-        start = self.start(noise_type, part, position, length) // rate
+        start = self._start(noise_type, part, position, length) // rate
         wanted = max(1, length // rate)
         available = self.part_range(noise_type, part)[1] // rate - start
         period = min(available, wanted)

@@ -79,7 +79,7 @@ def test_no_segment_leaves_the_range_of_its_part(
     bank, name, part, position, length
 ):
     first, stop = bank.part_range(name, part)
-    start = bank.start(name, part, position, length)
+    start = bank._start(name, part, position, length)
     assert first <= start < stop
     assert start + length <= stop or start == first  # else it is looped
 
@@ -103,7 +103,7 @@ def test_the_level_by_running_sums_is_the_level_of_the_filtered_segment(
     recording = np.concatenate([whole, *rest])
     filtered, rate = measurement_filter(recording, weighting)
     factor = 16000 // rate
-    start = bank.start(name, part, position, length) // factor
+    start = bank._start(name, part, position, length) // factor
     stop = bank.part_range(name, part)[1] // factor
     wanted = length // factor
     segment = np.resize(filtered[start : min(start + wanted, stop)], wanted)
