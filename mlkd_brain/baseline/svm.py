@@ -6,6 +6,7 @@ Authors
 
 import math
 from typing import Any
+from zipfile import ZIP_DEFLATED
 
 import numpy as np
 import skops.io
@@ -231,8 +232,8 @@ class SupportVectorMachine(torch.nn.Module):
 
     def get_extra_state(self) -> torch.Tensor:
         """Bytes of the estimator; part of ``state_dict``."""
-        state = bytearray(skops.io.dumps(self.estimator))
-        return torch.frombuffer(state, dtype=torch.uint8)
+        state = skops.io.dumps(self.estimator, compression=ZIP_DEFLATED)
+        return torch.frombuffer(bytearray(state), dtype=torch.uint8)
 
     def set_extra_state(self, state: torch.Tensor) -> None:
         """Take the estimator back from its bytes."""
