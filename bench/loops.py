@@ -87,7 +87,11 @@ class PlainLoop:
 
     def step(self, places):
         """Learn from the utterances at these places; the loss."""
-        batch = PaddedBatch([self.dataset[i] for i in places]).to(self.device)
+        return self.learn(PaddedBatch([self.dataset[i] for i in places]))
+
+    def learn(self, batch):
+        """Learn from a batch; the loss."""
+        batch = batch.to(self.device)
         if hasattr(batch, "teacher_blocks"):
             logits = batch.teacher_logits.data
             blocks = list(batch.teacher_blocks.data.unbind(dim=2))
@@ -140,6 +144,9 @@ class OurLoop:
 
     def step(self, places):
         """Learn from the utterances at these places; the loss."""
+        return self.learn(PaddedBatch([self.dataset[i] for i in places]))
+
+    def learn(self, batch):
+        """Learn from a batch; the loss."""
         self.brain.step += 1
-        batch = PaddedBatch([self.dataset[i] for i in places])
         return self.brain.fit_batch(batch).item()
