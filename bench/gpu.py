@@ -27,6 +27,7 @@ import torch
 from bench.gpu_parts import checks, options, rates, resume, table
 from bench.gpu_parts.cache import cache
 from bench.gpu_parts.card import card
+from bench.gpu_parts.processor import processor
 from bench.gpu_parts.scheduler import Part, Schedule
 from bench.gpu_parts.workplace import SIZES, Setup, make
 
@@ -61,9 +62,11 @@ PARTS = (
     (Part("inference", options.inference, 20),),
     (Part("grid", options.grid, 25),),
     (Part("variants", VARIANTS, 60),),
-    (Part("compiled", options.compiled, 120),),
+    (
+        Part("compiled", options.compiled, 120),
+        Part("processor", processor, 60),
+    ),
 )
-#: Written below every table.
 OUT = pathlib.Path(__file__).with_name("gpu.json")
 
 

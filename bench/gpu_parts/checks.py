@@ -72,7 +72,9 @@ def parity(setup, findings):
             together = logits(model, wavs, lengths, precision)
             alone = each_alone(model, wavs, lengths, precision)
         compare(findings, f"GPU and CPU, {name}", together, on_cpu, limit)
-        compare(findings, f"in a batch and alone, {name}", together, alone, limit)
+        compare(
+            findings, f"in a batch and alone, {name}", together, alone, limit
+        )
     findings.note("logits", on_cpu.tolist())
 
 
@@ -81,7 +83,9 @@ def each_alone(model, wavs, lengths, precision):
     rows = []
     for wav, length in zip(wavs, lengths):
         samples = round(float(length) * len(wav))
-        rows.append(logits(model, wav[None, :samples], torch.ones(1), precision))
+        rows.append(
+            logits(model, wav[None, :samples], torch.ones(1), precision)
+        )
     return torch.cat(rows)
 
 

@@ -18,40 +18,59 @@ from bench.loops import OurLoop, teacher_and_student
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.data.samplers import LengthBucketSampler
+from mlkd_brain.method.teacher_cache import TeacherCache
 
+AS_IT_IS = "as it is"
 BATCH, LONGEST = 8, 34.1  # utterances, s
 WARM, TIMED = 3, 10
 MEAN = 4.5  # s, of an utterance
 
 
-def ready_batches(setup, count):
-    """Some batches of an epoch, built."""
+def ready_batches(setup, count, loop):
+    """Batches of an epoch with the teacher's targets, as from the cache.
+
+    Arguments
+    ---------
+    setup : bench.gpu_parts.workplace.Setup
+        Made.
+    count : int
+        Batches.
+    loop : bench.loops.BrainLoop
+        Whose teacher is asked, if it has one.
+
+    Returns
+    -------
+    list of PaddedBatch
+        Padded as a whole epoch is.
+    """
     durations = setup.size.shorter * iemocap_like(count * BATCH)
-    dataset = dataset_of(durations)
     batches = LengthBucketSampler(durations, BATCH, 0.2, seed=1)
+    return built(dataset_of(durations), batches, loop)
+
+
+def longest_batch(setup, loop):
+    """As many of IEMOCAP's longest utterance as a batch has."""
+    dataset = dataset_of(np.full(BATCH, setup.size.shorter * LONGEST))
+    return built(dataset, [range(BATCH)], loop)
+
+
+def built(dataset, batches, loop):
+    """Batches of a dataset, with the targets of a loop's teacher."""
+    if hasattr(loop, "target_teacher"):
+        cache = TeacherCache("memory", "float16", "unused")
+        cache.attach(dataset, loop.target_teacher, BATCH)
     return [PaddedBatch([dataset[i] for i in batch]) for batch in batches]
 
 
-def longest_batch(setup):
-    """As many of IEMOCAP's longest utterance as a batch has."""
-    dataset = dataset_of(np.full(BATCH, setup.size.shorter * LONGEST))
-    return PaddedBatch([dataset[i] for i in range(BATCH)])
+def loop_of(setup, precision):
+    """This project's step, its batches given one by one."""
+    source = f"{setup.folder}/encoder"
+    return OurLoop(source, None, setup.device, precision)
 
 
-def loop_of(setup, precision, change=None):
-    """This project's step, of a student to which something was done."""
-    dataset = dataset_of([1.0])
-    loop = OurLoop(f"{setup.folder}/encoder", dataset, setup.device, precision)
-    if change:
-        change(loop.brain)
-    return loop
-
-
-def checkpointed(brain):
-    """As ``gradient_checkpointing: True`` does."""
-    brain.modules["model"].encoder.model.gradient_checkpointing_enable(
-        {"use_reentrant": False}
-    )
+def as_it_is(brain):
+    """The defaults."""
+    brain.grad_accumulation_factor = 1
 
 
 def accumulating(brain):
@@ -59,62 +78,70 @@ def accumulating(brain):
     brain.grad_accumulation_factor = 2
 
 
+def checkpointed(brain):
+    """As ``gradient_checkpointing: True`` does, for good."""
+    brain.grad_accumulation_factor = 1
+    brain.modules["model"].encoder.model.gradient_checkpointing_enable(
+        {"use_reentrant": False}
+    )
+
+
+#: In this order, on one Brain.
 CHANGES = {
-    "as it is": None,
-    "gradient checkpointing": checkpointed,
+    AS_IT_IS: as_it_is,
     "two batches a step": accumulating,
+    "gradient checkpointing": checkpointed,
 }
 
 
 def memory(setup, findings):
     """Time and peak memory of an epoch's batches, and of the longest batch."""
-    batches, longest = ready_batches(setup, TIMED), longest_batch(setup)
-    for precision in ("fp32", "bf16"):
-        reference = None
+    for precision in ("bf16", "fp32"):
+        loop, reference = loop_of(setup, precision), None
+        batches = ready_batches(setup, TIMED, loop)
+        longest = longest_batch(setup, loop)
         for name, change in CHANGES.items():
-            loop = loop_of(setup, precision, change)
-            for batch in batches:
-                loop.learn(batch)
+            change(loop.brain)
+            learn(loop, batches)
             with Stopwatch(setup.device) as watch:
-                for batch in batches:
-                    loop.learn(batch)
+                learn(loop, batches)
             with Stopwatch(setup.device) as peak:
-                loop.learn(longest)
-                loop.learn(longest)
-            values = (1000 * watch.seconds / len(batches), peak.memory / 1000)
-            reference = reference or values
-            for what, unit, value, beside in zip(
-                ("step", "peak memory, 8 of the longest"),
-                ("ms", "GB"),
-                values,
-                reference,
-            ):
-                findings.add(
-                    f"{what}: {precision}, {name}", unit, value, "as it is", beside
-                )
-            del loop
+                learn(loop, 2 * longest)
+            found = (1000 * watch.seconds / len(batches), peak.memory / 1000)
+            reference = reference or found
+            add_beside(findings, f"{precision}, {name}", found, reference)
+        del loop
+
+
+def learn(loop, batches):
+    """Take some steps."""
+    for batch in batches:
+        loop.learn(batch)
+
+
+def add_beside(findings, name, found, reference):
+    """Rows of a step's time and of the peak memory."""
+    kinds = (("step", "ms"), ("peak memory, 8 of the longest", "GB"))
+    for (what, unit), value, beside in zip(kinds, found, reference):
+        findings.add(f"{what}: {name}", unit, value, AS_IT_IS, beside)
 
 
 def compiled(setup, findings):
     """This project's step through ``torch.compile``."""
-    batches = ready_batches(setup, TIMED)
     torch._dynamo.config.cache_size_limit = 64
-
-    def compile_student(brain):
-        brain.modules["model"].compile(dynamic=True)
-
-    for name, change in (("as it is", None), ("compiled", compile_student)):
-        loop = loop_of(setup, "bf16", change)
+    loop, reference = loop_of(setup, "bf16"), None
+    batches = ready_batches(setup, TIMED, loop)
+    for name in (AS_IT_IS, "compiled"):
+        if name != AS_IT_IS:
+            loop.brain.modules["model"].compile(dynamic=True)
         with Stopwatch(setup.device) as first:
-            for batch in batches:
-                loop.learn(batch)
+            learn(loop, batches)
         with Stopwatch(setup.device) as watch:
-            for batch in batches:
-                loop.learn(batch)
+            learn(loop, batches)
         step = 1000 * watch.seconds / len(batches)
-        reference = step if change is None else reference
-        findings.add(f"step: bf16, {name}", "ms", step, "as it is", reference)
-        findings.add(f"first {len(batches)} steps: bf16, {name}", "s", first.seconds)
+        reference = reference or step
+        findings.add(f"step: bf16, {name}", "ms", step, AS_IT_IS, reference)
+        findings.add(f"first {len(batches)} steps: {name}", "s", first.seconds)
     findings.note("graph breaks", graph_breaks())
 
 
@@ -174,7 +201,11 @@ def grid(setup, findings):
     name = f"noise grid, {len(manifest)} utterances, {conditions} conditions"
     reference = audio / plain.seconds
     findings.add(
-        f"{name}: forward passes", "audio s/s", reference, "forward passes", reference
+        f"{name}: forward passes",
+        "audio s/s",
+        reference,
+        "forward passes",
+        reference,
     )
     findings.add(
         f"{name}: evaluation",

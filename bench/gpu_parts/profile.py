@@ -59,31 +59,32 @@ def profile(step, batches, device):
         "milliseconds": 1000 * seconds / len(looked_at),
         **_counts(profiler.events(), len(looked_at)),
         "waiting_lines": waiting_lines(lambda: step(batches[-1]), device),
-        **_tables(profiler, device),
+        **_tables(profiler),
     }
 
 
-def _tables(profiler, device):
+def _tables(profiler):
     averages = profiler.key_averages()
-    by_device = "self_cuda_time_total" if device == "cuda" else None
     return {
         name: averages.table(sort_by=key, row_limit=ROWS)
         for name, key in (
-            ("by_device", by_device),
+            ("by_device", "self_device_time_total"),
             ("by_cpu", "self_cpu_time_total"),
         )
-        if key
     }
 
 
 def _counts(events, steps):
-    kernels = [e for e in events if e.device_type == DeviceType.CUDA]
-    waits = [e for e in events if e.name in WAITS]
-    spans = [(e.time_range.start, e.time_range.end) for e in kernels]
+    kernels = [
+        (e.time_range.start, e.time_range.end)
+        for e in events
+        # an annotation, such as of an optimiser's step, spans several kernels
+        if e.device_type == DeviceType.CUDA and not e.is_user_annotation
+    ]
     return {
         "kernels": len(kernels) / steps,
-        "kernel_ms": covered(spans) / 1000 / steps,
-        "waits": len(waits) / steps,
+        "kernel_ms": covered(kernels) / 1000 / steps,
+        "waits": sum(e.name in WAITS for e in events) / steps,
     }
 
 

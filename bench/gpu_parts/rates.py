@@ -10,6 +10,7 @@ Authors
 """
 
 import itertools
+import pathlib
 import re
 import statistics
 import time
@@ -153,6 +154,8 @@ class OrderedBrain:
         self.next_order, self.answer = next_order, answer
         self._fit_train, self._fit_valid = brain._fit_train, brain._fit_valid
         brain._fit_train, brain._fit_valid = self.train, self.validate
+        self._save = brain.checkpointer.save_and_keep_only
+        brain.checkpointer.save_and_keep_only = self.save
         self.facts = None
 
     def fit(self, datasets):
@@ -186,7 +189,15 @@ class OrderedBrain:
         """The epoch's end: validation and checkpoint."""
         with Stopwatch(self.setup.device) as watch:
             self._fit_valid(valid_set, epoch, enable)
+        self.facts["validated"] = len(valid_set.dataset)
         self.answer({**self.facts, "end": watch.seconds})
+
+    def save(self, *args, **kwargs):
+        """The checkpoint."""
+        with Stopwatch(self.setup.device) as watch:
+            saved = self._save(*args, **kwargs)
+        self.facts["checkpoint"] = watch.seconds
+        return saved
 
     def _profile(self, train_set):
         self.brain.on_stage_start(sb.Stage.TRAIN)
@@ -206,10 +217,15 @@ class OrderedBrain:
         return self.brain.fit_batch(batch)
 
 
+def system_of(name):
+    """Name of a loop's folder."""
+    return re.sub(r"\W+", "_", name)
+
+
 def ours(next_order, answer, setup, name, loop):
     """This project's loop, as a worker."""
     hparams, run_opts, datasets = fold_of(
-        setup, loop.yaml, re.sub(r"\W+", "_", name), **loop.options
+        setup, loop.yaml, system_of(name), **loop.options
     )
     if loop.yaml == "student":
         copy_teacher(
@@ -307,6 +323,13 @@ def measure(setup, findings, loops, reference, profiled=()):
         if found and found["kernels"]:
             add_profile(findings, name, found, epochs[name])
     turns.end()
+    findings.note("disk", {name: disk(setup, name) for name in prepared})
+
+
+def disk(setup, name):
+    """Bytes of a run's folder."""
+    folder = pathlib.Path(setup.folder) / "results" / system_of(name)
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
 
 def check_teacher(findings, turns, name, before):
@@ -351,9 +374,8 @@ def add_shares(findings, name, epochs):
     for activity in epochs[0]["shares"]:
         took = sum(epoch["shares"][activity] for epoch in epochs)
         findings.add(f"share of {activity}: {name}", "%", 100 * took / total)
-    findings.add(
-        f"validation and checkpoint: {name}", "s", mean(epochs, "end")
-    )
+    findings.add(f"validation and checkpoint: {name}", "s", mean(epochs, "end"))
+    findings.add(f"checkpoint: {name}", "s", mean(epochs, "checkpoint"))
 
 
 def add_profile(findings, name, found, epochs):
@@ -361,7 +383,5 @@ def add_profile(findings, name, found, epochs):
     step = 1000 * mean(epochs, "seconds") / mean(epochs, "steps")
     for quantity in ("kernels", "waits"):
         findings.add(f"{quantity} of a step: {name}", "", found[quantity])
-    findings.add(
-        f"GPU busy: {name}", "%", 100 * found["kernel_ms"] / step
-    )
+    findings.add(f"GPU busy: {name}", "%", 100 * found["kernel_ms"] / step)
     findings.note(f"profile, {name}", found)

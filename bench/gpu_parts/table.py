@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+from bench.gpu_parts import hours
 from bench.results import markdown
 from mlkd_brain.files import write_text
 from mlkd_brain.markdown import markdown_table
@@ -49,8 +50,8 @@ def tables(result):
     rows = [row for part in parts.values() for row in part["rows"]]
     if rows:
         blocks.append(markdown(rows))
-    blocks.append(_states(parts))
-    return "\n\n".join(blocks) + "\n"
+    blocks += [hours.table(parts), _states(parts)]
+    return "\n\n".join(filter(None, blocks)) + "\n"
 
 
 def _checks(checks):
@@ -65,7 +66,9 @@ def _states(parts):
     rows = [
         [
             name,
-            ": ".join(filter(None, [part["state"], part["notes"].get("error")])),
+            ": ".join(
+                filter(None, [part["state"], part["notes"].get("error")])
+            ),
             f"{part['seconds']:.1f}",
         ]
         for name, part in parts.items()

@@ -175,9 +175,7 @@ def fold_of(setup, yaml, system, /, **options):
     noises = None
     if yaml == "student":
         hparams["noise_bank"].prepare()
-        noises = {
-            part: hparams[f"{part}_noise"] for part in ("train", "valid")
-        }
+        noises = {part: hparams[f"{part}_noise"] for part in ("train", "valid")}
         for noise in noises.values():
             noise.resolve()
     labels = make_label_encoder(hparams["emotions"], hparams["save_folder"])
