@@ -27,6 +27,8 @@ REPOSITORY = pathlib.Path(__file__).resolve().parent
 CORPORA = REPOSITORY.parent / "shared" / "corpora"
 RECIPE = REPOSITORY / "recipes" / "IEMOCAP" / "MLKD"
 sys.path.insert(0, str(RECIPE))
+# helper modules that tests of several folders share
+sys.path.insert(0, str(REPOSITORY / "tests" / "unit"))
 # scripts of the same name in two recipes, without doctests
 collect_ignore_glob = [
     "recipes/*/MLKD/train_*.py",

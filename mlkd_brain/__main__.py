@@ -15,14 +15,17 @@ from mlkd_brain.errors import cli_errors
 #: Command to its module, which has ``main(argv)``, and what it does.
 COMMANDS = {
     "report": ("report.command", "tables, figures and tests of a study"),
-    "check": ("report.check", "look for leaks between training and test"),
-    "predict": ("inference.predict", "emotions of recordings"),
+    "check": ("report.leakage", "look for leaks between training and test"),
+    "predict": ("inference.command", "emotions of recordings"),
     "export": ("export.command", "a trained model for other programs"),
-    "noise": ("noise.picture", "draw a mixture and its levels"),
-    "validate": ("evaluation.validation", "noise grid, validation speaker"),
-    "probe": ("pretraining.probe", "what a linear classifier finds"),
-    "enhancement-gain": ("baseline.enhancement_gain", "gain of the NMF, dB"),
-    "random-encoder": ("method.embedded", "the embedded encoder, untrained"),
+    "noise": ("noise.command", "draw a mixture and its levels"),
+    "validate": ("evaluation.command", "noise grid, validation speaker"),
+    "probe": ("pretraining.command", "what a linear classifier finds"),
+    "enhancement-gain": ("baseline.command", "gain of the NMF, dB"),
+    "random-encoder": (
+        "pretraining.random_encoder",
+        "the embedded encoder, untrained",
+    ),
 }
 HELP = """\
 usage: mlkd COMMAND [OPTIONS]

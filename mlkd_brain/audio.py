@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import soundfile
 
 from mlkd_brain.errors import InputError
+from mlkd_brain.names import SAMPLE_RATE
 
 if TYPE_CHECKING:  # torch is imported where audio is read: tables do without
     import torch
 
-SAMPLE_RATE = 16000  # Hz; every encoder of the wav2vec 2.0 family expects it
 SHORTEST_SECONDS = 0.1  # the conv encoder needs 25 ms for its first frame
 
 

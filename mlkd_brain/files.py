@@ -12,6 +12,8 @@ import tempfile
 
 from filelock import FileLock
 
+from mlkd_brain.errors import InputError
+
 
 class replaced_folder:
     """A temporary folder that takes another's place when all went well.
@@ -48,6 +50,34 @@ class replaced_folder:
             os.replace(self.unfinished, self.folder)
         else:
             shutil.rmtree(self.unfinished, ignore_errors=True)
+
+
+def refuse_to_replace(
+    out: str | pathlib.Path, required: str, content: str
+) -> None:
+    """Refuse a folder that something else than an earlier result is in.
+
+    Arguments
+    ---------
+    out : str or pathlib.Path
+        What ``--out`` names.
+    required : str
+        File that every earlier result has.
+    content : str
+        What the result is, e.g. "report".
+
+    Raises
+    ------
+    InputError
+        If ``out`` exists, is not empty and lacks that file.
+    """
+    out = pathlib.Path(out)
+    if out.exists() and not (out / required).is_file():
+        if not out.is_dir() or any(out.iterdir()):
+            raise InputError(
+                f"--out {out}: exists and holds no earlier {content} "
+                f"({required} is missing); name a new folder."
+            )
 
 
 def locked(folder):

@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+SAMPLE_RATE = 16000  # Hz; every encoder of the wav2vec 2.0 family expects it
 CLEAN = "clean"  # the condition without noise, in predictions.csv and tables
 
 #: What is particular to a corpus, beside the yaml files that recipes share.

@@ -1,7 +1,5 @@
 """How much nearer to clean speech the enhancement brings a noisy utterance.
 
-    mlkd enhancement-gain hparams/vad_nmf.yaml --into README.md
-
 Leave-one-speaker-out: the atoms of speech know nothing of a test speaker, those
 of noise nothing of the test range of a recording. White noise is added to the
 recordings of the yaml, generated when the folder has none.
@@ -13,7 +11,6 @@ Authors
  * The MLKD team 2026
 """
 
-import argparse
 import contextlib
 import itertools
 import pathlib
@@ -30,12 +27,11 @@ from tqdm import tqdm
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
 from mlkd_brain.baseline.distortion import sdr_db, si_sdr_db
 from mlkd_brain.baseline.enhancement import KNOWLEDGE
-from mlkd_brain.baseline.enhancement_picture import draw_enhancement
 from mlkd_brain.baseline.system import training_ranges
 from mlkd_brain.data.folds import fold_speakers
 from mlkd_brain.data.manifests import read_speakers
 from mlkd_brain.errors import InputError
-from mlkd_brain.markdown import around, markdown_table, write_into
+from mlkd_brain.markdown import markdown_table
 from mlkd_brain.noise.bank import AUDIO_SUFFIXES
 from mlkd_brain.noise.levels import gain_from_levels, noise_level
 from mlkd_brain.noise.sampling import evaluation_sample
@@ -215,32 +211,3 @@ def prepared(argv):
             hparams = load_hyperpyyaml(yaml, given)
         hparams["noise_bank"].prepare()
         yield hparams
-
-
-def main(argv):
-    """Print the table, and write table and picture where they are wanted.
-
-    Arguments
-    ---------
-    argv : list of str
-        Options of the command, then those of a training script.
-    """
-    parser = argparse.ArgumentParser(
-        prog="mlkd enhancement-gain", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--snrs", type=float, nargs="+", default=[0.0])
-    parser.add_argument("--into", help="Markdown file with a marker")
-    parser.add_argument("--marker", default="enhancement")
-    parser.add_argument("--picture", help="of one utterance, e.g. gain.png")
-    parser.add_argument("--shown", nargs="+", default=[WHITE], help="there")
-    options, rest = parser.parse_known_args(argv)
-    with prepared(rest) as hparams:
-        if options.into:
-            around(options.into, options.marker)
-        if options.picture:
-            columns = examples(hparams, options.shown, options.snrs[0])
-            draw_enhancement(columns, options.picture)
-        table = gain_table(gains(hparams, options.snrs))
-        print(table)
-        if options.into:
-            write_into(options.into, options.marker, table)

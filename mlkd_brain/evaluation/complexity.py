@@ -7,8 +7,10 @@ Authors
 import os
 import pathlib
 import platform
+import re
 import statistics
 import time
+from typing import Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -20,7 +22,9 @@ SECONDS = 4.5  # the mean utterance of IEMOCAP
 REPEATS = 5
 
 
-def complexity(model, device="cpu", seconds=SECONDS):
+def complexity(
+    model: Any, device: str = "cpu", seconds: float = SECONDS
+) -> dict[str, Any]:
     """Count a model's parameters and operations, and time it, on one utterance.
 
     Arguments
@@ -30,27 +34,14 @@ def complexity(model, device="cpu", seconds=SECONDS):
     device : str
         Where to compute.
     seconds : float
-        Length of the utterance.
+        Length of the utterance, of random samples.
 
     Returns
     -------
     dict
-        ``parameters`` (of a model that is not learned by gradient the values
-        of its state); ``bytes`` of them; ``macs``, multiply-accumulates of
+        ``parameters`` (of a model without any, the values of its state); ``bytes`` of them; ``macs``, multiply-accumulates of
         convolutions, products and attention; ``milliseconds``, the median of a
         few runs after a first one; ``seconds``, ``threads`` and ``machine``.
-
-    Example
-    -------
-    >>> from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
-    >>> encoder = SpeechEncoder(getfixture("tiny_wav2vec2"))
-    >>> short, long = (
-    ...     complexity(EmotionClassifier(encoder, 4), seconds=s) for s in (1, 2)
-    ... )
-    >>> short["bytes"] == long["bytes"] == 4 * short["parameters"]
-    True
-    >>> 1.9 < long["macs"] / short["macs"] < 2.5
-    True
     """
     model = model.to(device).eval()
     wav = torch.randn(1, int(seconds * SAMPLE_RATE), device=device) / 10
@@ -78,15 +69,12 @@ def _time(model, wav):
     return 1000 * (time.perf_counter() - start)
 
 
-def machine(device="cpu"):
-    """Processor and cores, or the accelerator, in words."""
+def machine(device: str = "cpu") -> str:
+    """Name of the processor and its cores, or of the accelerator."""
     if str(device).startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    model = platform.processor() or platform.machine()
     cpuinfo = pathlib.Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
+    text = cpuinfo.read_text() if cpuinfo.is_file() else ""
+    name = re.search(r"^model name\s*: *(.*\S)", text, re.M)
+    model = name[1] if name else platform.processor() or platform.machine()
     return f"{model}, {os.cpu_count()} cores"

@@ -1,7 +1,7 @@
-"""A trained run over the noise grid, heard by its validation speaker.
+"""The noise grid of a trained run on its validation speaker.
 
 For choices between runs: neither the test speaker nor the test ranges of the
-noise recordings are heard, and a held-out noise stays held out.
+noise recordings are used, and a held-out noise stays held out.
 
     mlkd validate hparams/student.yaml --fold 3
 
@@ -10,17 +10,18 @@ Authors
 """
 
 import pathlib
+from typing import Any
+
+from pandas import DataFrame
 
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.evaluation.noise_grid import noise_grid
 from mlkd_brain.files import write_csv
 from mlkd_brain.method.teachers import recover_best, training_command
 from mlkd_brain.names import CLEAN, VALIDATION
-from mlkd_brain.run.experiment import load_hparams
-from mlkd_brain.run.protocol import refuse_other_settings
 
 
-def validate_run(hparams, device="cpu"):
+def validate_run(hparams: dict[str, Any], device: str = "cpu") -> DataFrame:
     """Score the best epoch of a run on its validation speaker.
 
     Arguments
@@ -52,13 +53,13 @@ def validate_run(hparams, device="cpu"):
         device,
         part="valid",
     )
-    heard = predictions["noise"] != hparams["held_out_noise"]
-    table = noise_grid(predictions[heard])
+    used = predictions["noise"] != hparams["held_out_noise"]
+    table = noise_grid(predictions[used])
     write_csv(table, run / VALIDATION)
     return table
 
 
-def mean_over_snrs(table, with_clean=False):
+def mean_over_snrs(table: DataFrame, with_clean: bool = False) -> float:
     """UA averaged over noises and SNRs.
 
     Arguments
@@ -66,7 +67,7 @@ def mean_over_snrs(table, with_clean=False):
     table : pandas.DataFrame
         What ``validate_run`` returns.
     with_clean : bool
-        Clean speech counts as one SNR more; else it is left aside.
+        Whether clean speech counts as one SNR more.
 
     Returns
     -------
@@ -75,26 +76,12 @@ def mean_over_snrs(table, with_clean=False):
 
     Example
     -------
-    >>> import pandas
-    >>> table = pandas.DataFrame(
-    ...     {
-    ...         "noise": ["clean", "volvo", "babble"],
-    ...         "snr_db": [None, 5, 5],
-    ...         "ua": [1.0, 0.5, 0.7],
-    ...     }
-    ... )
+    >>> rows = [("clean", None, 1.0), ("volvo", 5, 0.5), ("babble", 5, 0.7)]
+    >>> table = DataFrame(rows, columns=["noise", "snr_db", "ua"])
     >>> round(mean_over_snrs(table), 6)
     0.6
     >>> round(mean_over_snrs(table, with_clean=True), 6)
     0.8
     """
-    heard = table if with_clean else table[table["noise"] != CLEAN]
-    return float(heard.groupby("snr_db", dropna=False)["ua"].mean().mean())
-
-
-def main(argv):
-    """Command line; see the module's docstring."""
-    hparams_file, hparams, run_opts, overrides = load_hparams(argv)
-    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
-    table = validate_run(hparams, device=run_opts["device"])
-    print(f"validation UA over noises and SNRs: {mean_over_snrs(table):.4f}")
+    used = table if with_clean else table[table["noise"] != CLEAN]
+    return float(used.groupby("snr_db", dropna=False)["ua"].mean().mean())

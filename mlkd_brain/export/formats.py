@@ -16,19 +16,20 @@ from transformers import (
 )
 
 from mlkd_brain.audio import SAMPLE_RATE
-from mlkd_brain.errors import InputError
 from mlkd_brain.export.model_card import model_card, sidecar
-from mlkd_brain.files import replaced_folder
+from mlkd_brain.files import refuse_to_replace, replaced_folder
 from mlkd_brain.inference.loading import TrainedRun, encoder_settings
 from mlkd_brain.inference.onnx_recognizer import GRAPH, SIDECAR
 from mlkd_brain.names import HPARAMS, LABELS
 from mlkd_brain.optional import require
 
-STAMP = "export.json"
+EXPORTED = "export.json"  # marks a folder that an export made
 WEIGHTS = "model.safetensors"
 
 
-def export(run_folder, to, out):
+def export(
+    run_folder: str | pathlib.Path, to: str, out: str | pathlib.Path
+) -> None:
     """Export the best epoch of a run.
 
     Arguments
@@ -38,7 +39,7 @@ def export(run_folder, to, out):
     to : str
         One of ``FORMATS``.
     out : str or pathlib.Path
-        Folder that is made; an earlier export there is replaced at once.
+        Folder that is made; an earlier export there is replaced.
 
     Raises
     ------
@@ -47,28 +48,20 @@ def export(run_folder, to, out):
     """
     if to.startswith("onnx"):
         require("onnx", "onnxscript")
-    _refuse_to_replace(pathlib.Path(out))
+    if to == "onnx-int8":
+        require("onnxruntime")
+    refuse_to_replace(out, EXPORTED, "export")
     run = TrainedRun(run_folder)
     with replaced_folder(out) as folder:
         FORMATS[to](run, folder)
-        stamp = {"to": to, "labels": run.emotions, "protocol": run.protocol}
-        (folder / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
+        facts = {"to": to, "labels": run.emotions, "protocol": run.protocol}
+        (folder / EXPORTED).write_text(json.dumps(facts, indent=2) + "\n")
         (folder / "README.md").write_text(model_card(run, to), "utf-8")
         for file in folder.iterdir():
             file.chmod(0o644)  # safetensors keeps others out
 
 
-def _refuse_to_replace(out):
-    """Only an earlier export can be replaced, no folder of another kind."""
-    if out.exists() and not (out / STAMP).is_file():
-        if not out.is_dir() or any(out.iterdir()):
-            raise InputError(
-                f"--out {out}: exists and holds no earlier export ({STAMP} is "
-                "missing); name a new folder."
-            )
-
-
-def to_hf(run, folder):
+def to_hf(run: TrainedRun, folder: pathlib.Path) -> None:
     """Write a folder that plain transformers loads.
 
     Arguments
@@ -88,9 +81,8 @@ def to_hf(run, folder):
     model.projector.bias.data.fill_(0)
     model.classifier.load_state_dict(run.model.head.state_dict())
     model.save_pretrained(folder)
-    norm = getattr(
-        model.config, "feat_extract_norm", "layer"
-    )  # data2vec: layer
+    # data2vec, which does not say, has layer norm
+    norm = getattr(model.config, "feat_extract_norm", "layer")
     Wav2Vec2FeatureExtractor(
         sampling_rate=SAMPLE_RATE,
         do_normalize=encoder.normalize_wav,
@@ -100,9 +92,8 @@ def to_hf(run, folder):
 
 
 def _hf_config(run):
-    config = AutoConfig.for_model(
-        **encoder_settings(run.model.encoder)["config"]
-    )
+    settings = encoder_settings(run.model.encoder)
+    config = AutoConfig.for_model(**settings["config"])
     config.layerdrop = 0.0
     config.use_weighted_layer_sum = False
     config.classifier_proj_size = config.hidden_size
@@ -111,45 +102,39 @@ def _hf_config(run):
     return config
 
 
-def to_onnx(run, folder):
+def to_onnx(run: TrainedRun, folder: pathlib.Path) -> None:
     """Write the float32 graph and its sidecar."""
-    from mlkd_brain.export.onnx_graph import write_float_graph
-
-    write_float_graph(run.model, folder / GRAPH)
-    _write_sidecar(run, folder, "float32")
+    _write_graph(run, folder, "float32")
 
 
-def to_onnx_int8(run, folder):
+def to_onnx_int8(run: TrainedRun, folder: pathlib.Path) -> None:
     """Write the graph with products in 8 bits, and its sidecar."""
     from mlkd_brain.export.onnx_int8 import write_int8_graph
 
-    _rewritten(run, folder, write_int8_graph)
-    _write_sidecar(run, folder, "float32, products of the transformer int8")
+    precision = "float32, products of the transformer int8"
+    _write_graph(run, folder, precision, write_int8_graph)
 
 
-def to_onnx_weights8(run, folder):
+def to_onnx_weights8(run: TrainedRun, folder: pathlib.Path) -> None:
     """Write the graph with weights in 8 bits, and its sidecar."""
     from mlkd_brain.export.onnx_weights import write_compressed_graph
 
-    _rewritten(run, folder, write_compressed_graph)
-    _write_sidecar(run, folder, "weights int8", runtime="openvino")
+    _write_graph(
+        run, folder, "weights int8", write_compressed_graph, "openvino"
+    )
 
 
-def _rewritten(run, folder, rewrite):
+def _write_graph(run, folder, precision, rewrite=None, runtime="onnxruntime"):
     from mlkd_brain.export.onnx_graph import write_float_graph
 
-    write_float_graph(run.model, folder / "float.onnx")
-    rewrite(folder / "float.onnx", folder / GRAPH)
-    (folder / "float.onnx").unlink()
+    write_float_graph(run.model, folder / GRAPH)
+    if rewrite:
+        rewrite(folder / GRAPH, folder / GRAPH)
+    about = yaml.safe_dump(sidecar(run, precision, runtime), sort_keys=False)
+    (folder / SIDECAR).write_text(about, "utf-8")
 
 
-def _write_sidecar(run, folder, precision, runtime="onnxruntime"):
-    about = sidecar(run, precision, runtime)
-    text = yaml.safe_dump(about, sort_keys=False)
-    (folder / SIDECAR).write_text(text, "utf-8")
-
-
-def to_speechbrain(run, folder):
+def to_speechbrain(run: TrainedRun, folder: pathlib.Path) -> None:
     """Write a folder that ``EmotionRecognizer.from_hparams`` loads."""
     settings = encoder_settings(run.model.encoder)
     config = yaml.safe_dump(settings["config"], indent=4).splitlines()

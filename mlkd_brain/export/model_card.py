@@ -1,26 +1,29 @@
-"""What an exported model says of itself.
+"""Model card and sidecar: what comes with an exported model.
 
 Authors
  * The MLKD team 2026
 """
 
+from typing import Any
+
 import yaml
 
-from mlkd_brain.method import embedded
 from mlkd_brain.audio import SAMPLE_RATE
+from mlkd_brain.inference.loading import TrainedRun
+from mlkd_brain.method import embedded
 
 LICENCE = "apache-2.0"
-SHORTEST_SAMPLES = 400  # what the first frame sees, 25 ms
+SHORTEST_SAMPLES = 400  # span of the first frame, 25 ms
 
 
-def licence(run):
-    """Of the weights, an identifier of the hub: their encoder's, if it is ours."""
+def licence(run: TrainedRun) -> str:
+    """Of the weights, as the hub names it: their encoder's, if it is ours."""
     ours = run.protocol["wav2vec2_hub"] == embedded.EMBEDDED
     return embedded.LICENCE if ours else LICENCE
 
 
-def model_card(run, to):
-    """README.md of an export.
+def model_card(run: TrainedRun, to: str) -> str:
+    """README.md of an export: Markdown, with the hub's header.
 
     Arguments
     ---------
@@ -28,11 +31,6 @@ def model_card(run, to):
         What is exported.
     to : str
         The format.
-
-    Returns
-    -------
-    str
-        Markdown, with the hub's header.
     """
     header = {
         "license": licence(run),
@@ -52,8 +50,8 @@ def model_card(run, to):
     )
 
 
-def sidecar(run, precision, runtime):
-    """What a program needs to know to run an ONNX export.
+def sidecar(run: TrainedRun, precision: str, runtime: str) -> dict[str, Any]:
+    """What a program needs to know to run an ONNX export, for YAML.
 
     Arguments
     ---------
@@ -63,11 +61,6 @@ def sidecar(run, precision, runtime):
         What is in how many bits.
     runtime : str
         What the graph was arranged for; every ONNX runtime can run it.
-
-    Returns
-    -------
-    dict
-        For YAML.
     """
     return {
         "model": "model.onnx",
@@ -75,31 +68,30 @@ def sidecar(run, precision, runtime):
         "precision": precision,
         "runtime": runtime,
         "sample_rate": SAMPLE_RATE,  # Hz
-        "normalisation": "none: the graph normalises each utterance itself",
-        "inputs": {
-            "wavs": {
-                "shape": ["batch", "time"],
-                "type": "float32",
-                "unit": "full scale at 1",
-                "padding": "at the end, with anything",
-            },
-            "lengths": {
-                "shape": ["batch"],
-                "type": "int64",
-                "unit": f"samples, at least {SHORTEST_SAMPLES}",
-            },
-        },
-        "outputs": {
-            "logits": {
-                "shape": ["batch", "classes"],
-                "type": "float32",
-                "unit": "unnormalised scores; their softmax is probabilities",
-            }
-        },
+        **yaml.safe_load(SIGNATURE),
         "labels": run.emotions,
         "protocol": run.protocol,
     }
 
+
+SIGNATURE = f"""\
+normalisation: 'none: the graph normalises each utterance itself'
+inputs:
+    wavs:
+        shape: [batch, time]
+        type: float32
+        unit: full scale at 1
+        padding: at the end, with anything
+    lengths:
+        shape: [batch]
+        type: int64
+        unit: samples, at least {SHORTEST_SAMPLES}
+outputs:
+    logits:
+        shape: [batch, classes]
+        type: float32
+        unit: unnormalised scores; their softmax is probabilities
+"""
 
 USE = {
     "hf": """\
@@ -139,9 +131,9 @@ fold {fold}.
 
 ## What it was trained and tested on
 
-One fold of leave-one-speaker-out: it has never heard its test speakers, and was
-chosen by its validation speakers. Acted or elicited speech of few speakers; do
-not decide anything about a person with it.
+One fold of leave-one-speaker-out: its test speakers are not in its training
+data, and its epoch was chosen by its validation speakers. Acted or elicited
+speech of few speakers; do not decide anything about a person with it.
 
 ```yaml
 {protocol}```

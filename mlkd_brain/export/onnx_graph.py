@@ -8,14 +8,18 @@ Authors
  * The MLKD team 2026
 """
 
+import contextlib
 import copy
 import logging
 import pathlib
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch.nn.utils import parametrize
 
+from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.method.padding import (
     ValidGroupNorm,
     mean_over_frames,
@@ -24,17 +28,15 @@ from mlkd_brain.method.padding import (
 )
 
 
-def windows(frames, kernel, stride):
-    """The frames that each output frame of a convolution sees, side by side.
+def windows(frames: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
+    """The input frames of each output frame of a convolution, side by side.
 
     Arguments
     ---------
     frames : torch.Tensor
         (batch, time, channels)
-    kernel : int
-        Frames that are seen.
-    stride : int
-        Frames from one output to the next.
+    kernel, stride : int
+        Of the convolution, frames.
 
     Returns
     -------
@@ -75,11 +77,11 @@ class ConvAsProduct(torch.nn.Module):
     True
     """
 
-    def __init__(self, layer):
+    def __init__(self, layer: Any) -> None:
         super().__init__()
-        self.kernel, self.stride = (
-            layer.conv.kernel_size[0],
-            layer.conv.stride[0],
+        (self.kernel,), (self.stride,) = (
+            layer.conv.kernel_size,
+            layer.conv.stride,
         )
         # (channels out, channels in, kernel) -> (kernel * in, out)
         weight = layer.conv.weight.detach().permute(2, 1, 0).flatten(0, 1)
@@ -88,7 +90,7 @@ class ConvAsProduct(torch.nn.Module):
         self.norm = getattr(layer, "layer_norm", None)
         self.activation = layer.activation
 
-    def forward(self, frames, lengths):
+    def forward(self, frames: torch.Tensor, lengths: object) -> torch.Tensor:
         """(batch, time, channels) to (batch, outputs, channels)."""
         hidden = windows(frames, self.kernel, self.stride) @ self.weight
         if self.bias is not None:
@@ -133,7 +135,7 @@ class ConvStack(torch.nn.Module):
         Of a transformers encoder with ``ValidGroupNorm`` in place.
     """
 
-    def __init__(self, feature_extractor):
+    def __init__(self, feature_extractor: Any) -> None:
         super().__init__()
         self.layers = torch.nn.ModuleList(
             NormedConvAsProduct(layer)
@@ -142,7 +144,7 @@ class ConvStack(torch.nn.Module):
             for layer in feature_extractor.conv_layers
         )
 
-    def forward(self, wavs):
+    def forward(self, wavs: torch.Tensor) -> torch.Tensor:
         """(batch, time) to (batch, channels, frames), as transformers has it."""
         frames = wavs[..., None]
         for layer in self.layers:
@@ -151,7 +153,7 @@ class ConvStack(torch.nn.Module):
 
 
 class BatchSafeGraph(torch.nn.Module):
-    """An ``EmotionClassifier`` whose every step knows the lengths.
+    """An ``EmotionClassifier`` of which every step is given the lengths.
 
     Arguments
     ---------
@@ -160,7 +162,7 @@ class BatchSafeGraph(torch.nn.Module):
 
     Example
     -------
-    >>> from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
+    >>> from mlkd_brain.method.lobes import SpeechEncoder
     >>> encoder = SpeechEncoder(getfixture("tiny_wav2vec2"))
     >>> model = EmotionClassifier(encoder, n_classes=4).eval()
     >>> wav = torch.randn(1, 8000)
@@ -169,7 +171,7 @@ class BatchSafeGraph(torch.nn.Module):
     True
     """
 
-    def __init__(self, model):
+    def __init__(self, model: EmotionClassifier) -> None:
         super().__init__()
         model = copy.deepcopy(model).eval().requires_grad_(False)
         self.encoder, self.head = model.encoder, model.head
@@ -180,25 +182,24 @@ class BatchSafeGraph(torch.nn.Module):
             positional.conv = _without_weight_norm(positional.conv)
         transformer.feature_extractor = ConvStack(transformer.feature_extractor)
 
-    def forward(self, wavs, lengths):
-        """Classify.
+    def forward(
+        self, wavs: torch.Tensor, lengths: torch.Tensor
+    ) -> torch.Tensor:
+        """Logits, (batch, classes).
 
         Arguments
         ---------
         wavs : torch.Tensor
             16 kHz waveforms as recorded, (batch, time), padded with anything.
         lengths : torch.Tensor
-            Valid samples of each, int64, (batch,).
-
-        Returns
-        -------
-        torch.Tensor
-            Logits, (batch, classes).
+            Valid samples, int64, (batch,).
         """
         transformer = self.encoder.model
         if self.encoder.normalize_wav:
             wavs = normalise_waveforms(wavs, lengths)
-        frames = self._frames(lengths)
+        frames = lengths
+        for layer in transformer.feature_extractor.layers:
+            frames = (frames - layer.kernel) // layer.stride + 1
         transformer.feature_extractor.lengths = lengths
         # transformers counts in floats, of which some runtimes keep 8 bits
         transformer._get_feature_vector_attention_mask = (
@@ -212,13 +213,8 @@ class BatchSafeGraph(torch.nn.Module):
         pooled = mean_over_frames(hidden, valid_mask(frames, hidden.shape[1]))
         return self.head(pooled)
 
-    def _frames(self, lengths):
-        for layer in self.encoder.model.feature_extractor.layers:
-            lengths = (lengths - layer.kernel) // layer.stride + 1
-        return lengths
 
-
-def shortest(feature_extractor):
+def shortest(feature_extractor: Any) -> int:
     """Samples that give one frame.
 
     Example
@@ -249,7 +245,9 @@ def _without_weight_norm(conv):
     return plain
 
 
-def write_float_graph(model, path):
+def write_float_graph(
+    model: EmotionClassifier, path: str | pathlib.Path
+) -> None:
     """Write a classifier as an ONNX graph in float32.
 
     Inputs ``wavs`` and ``lengths``, output ``logits`` as ``BatchSafeGraph``
@@ -262,17 +260,13 @@ def write_float_graph(model, path):
     path : str or pathlib.Path
         Where the graph goes, weights and all.
     """
-    example = (torch.randn(2, 9000), torch.tensor([9000, 7001]))
-    batch, time = (
-        torch.export.Dim("batch"),
-        torch.export.Dim(
-            "time", min=shortest(model.encoder.model.feature_extractor)
-        ),
-    )
-    with torch.no_grad(), _quiet_exporter():
-        program = torch.onnx.export(
+    least = shortest(model.encoder.model.feature_extractor)
+    batch = torch.export.Dim("batch")
+    time = torch.export.Dim("time", min=least)
+    with torch.no_grad(), quiet_exporter():
+        program: Any = torch.onnx.export(
             BatchSafeGraph(model),
-            example,
+            (torch.randn(2, 9000), torch.tensor([9000, 7001])),
             input_names=["wavs", "lengths"],
             output_names=["logits"],
             dynamic_shapes={"wavs": {0: batch, 1: time}, "lengths": {0: batch}},
@@ -287,14 +281,12 @@ def write_float_graph(model, path):
     pathlib.Path(path).write_bytes(graph.SerializeToString())
 
 
-class _quiet_exporter(warnings.catch_warnings):
-    """Keep the exporter's own notes, which ask nothing of us, off the screen."""
-
-    def __enter__(self):
-        super().__enter__()
-        warnings.simplefilter("ignore")
+@contextlib.contextmanager
+def quiet_exporter() -> Iterator[None]:
+    """Keep notes of an exporter that ask nothing of us off the screen."""
+    with warnings.catch_warnings(action="ignore"):
         logging.disable(logging.WARNING)
-
-    def __exit__(self, *error):
-        logging.disable(logging.NOTSET)
-        super().__exit__(*error)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)

@@ -5,23 +5,24 @@ Authors
 """
 
 import numpy as np
+import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 # names inside the loop must differ from those outside
 INSIDE = {"wavs": "wav", "lengths": "length", "logits": "row"}
 
 
-def one_by_one(model):
+# no library has it: the exporter and OpenVINO trace a batch as one tensor
+def one_by_one(model: onnx.ModelProto) -> onnx.ModelProto:
     """The graph in a loop over the batch, each utterance cut to its length.
 
-    Whatever the graph computes, an utterance has the answer that it has alone,
-    bit by bit.
+    An utterance has the logits that it has alone, bit by bit.
 
     Arguments
     ---------
     model : onnx.ModelProto
         Inputs ``wavs`` (batch, time) and ``lengths`` (batch,), output
-        ``logits`` (batch, classes). Taken apart.
+        ``logits`` (batch, classes). Changed.
 
     Returns
     -------
@@ -29,48 +30,44 @@ def one_by_one(model):
         With the same inputs and outputs.
     """
     graph = model.graph
-    trips = [
+    body = _body(graph)
+    nodes = [
         helper.make_node("Size", ["lengths"], ["count"]),
-        helper.make_node("Loop", ["count", ""], ["logits"], body=_body(graph)),
+        helper.make_node("Loop", ["count", ""], ["logits"], body=body),
     ]
-    loop = helper.make_graph(trips, "utterances", graph.input, graph.output)
+    loop = helper.make_graph(nodes, "utterances", graph.input, graph.output)
     return helper.make_model(
         loop, opset_imports=model.opset_import, ir_version=model.ir_version
     )
 
 
 def _body(graph):
-    """What happens to utterance ``i``."""
+    """What is computed for utterance ``i``."""
     for node in graph.node:
         for names in (node.input, node.output):
-            for place, name in enumerate(names):
-                names[place] = INSIDE.get(name, name)
-    make = helper.make_node
+            names[:] = [INSIDE.get(name, name) for name in names]
+    make, value = helper.make_node, helper.make_tensor_value_info
     cut = [
-        make("Unsqueeze", ["i", "first"], ["place"]),
-        make("Gather", ["lengths", "place"], ["length"]),
-        make("Gather", ["wavs", "place"], ["padded"]),
+        make("Unsqueeze", ["i", "first"], ["index"]),
+        make("Gather", ["lengths", "index"], ["length"]),
+        make("Gather", ["wavs", "index"], ["padded"]),
         make("Slice", ["padded", "first", "length", "second"], ["wav"]),
     ]
-    give = [
+    end = [
         make("Squeeze", ["row", "first"], ["one"]),
         make("Identity", ["go"], ["go_on"]),
     ]
-    numbers = [
-        numpy_helper.from_array(np.array([value], np.int64), name)
-        for name, value in (("first", 0), ("second", 1))
+    axes = [
+        numpy_helper.from_array(np.array([axis], np.int64), name)
+        for name, axis in (("first", 0), ("second", 1))
     ]
     return helper.make_graph(
-        [*cut, *graph.node, *give],
+        [*cut, *graph.node, *end],
         "utterance",
-        [_value("i", TensorProto.INT64), _value("go", TensorProto.BOOL)],
+        [value("i", TensorProto.INT64, ()), value("go", TensorProto.BOOL, ())],
         [
-            _value("go_on", TensorProto.BOOL),
-            _value("one", TensorProto.FLOAT, ["classes"]),
+            value("go_on", TensorProto.BOOL, ()),
+            value("one", TensorProto.FLOAT, ["classes"]),
         ],
-        [*graph.initializer, *numbers],
+        [*graph.initializer, *axes],
     )
-
-
-def _value(name, kind, shape=()):
-    return helper.make_tensor_value_info(name, kind, shape)

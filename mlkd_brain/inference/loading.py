@@ -1,4 +1,4 @@
-"""A trained run as a model, without the encoder that it started from.
+"""A trained run as a model, without the pretrained encoder it started from.
 
 Nothing of the run's hyperparams.yaml is executed: it is read as plain data, the
 teacher is never built and no pretrained weights are looked for.
@@ -9,6 +9,7 @@ Authors
 
 import json
 import pathlib
+from typing import Any
 
 import torch
 import yaml
@@ -46,7 +47,7 @@ class EncoderFromConfig(SpeechEncoder):
     True
     """
 
-    def __init__(self, config, normalize_wav):
+    def __init__(self, config: dict, normalize_wav: bool) -> None:
         # the parent's constructor would look for pretrained weights
         torch.nn.Module.__init__(self)
         self.config = AutoConfig.for_model(**config)
@@ -56,8 +57,8 @@ class EncoderFromConfig(SpeechEncoder):
         self._keep_padding_out()
 
 
-def encoder_settings(encoder):
-    """What ``EncoderFromConfig`` needs to build an encoder anew.
+def encoder_settings(encoder: SpeechEncoder) -> dict[str, Any]:
+    """Arguments with which ``EncoderFromConfig`` builds an encoder anew.
 
     Arguments
     ---------
@@ -72,7 +73,9 @@ def encoder_settings(encoder):
     return _settings(encoder.model.config, encoder.normalize_wav)
 
 
-def keep_encoder_settings(encoder, save_folder):
+def keep_encoder_settings(
+    encoder: SpeechEncoder, save_folder: str | pathlib.Path
+) -> None:
     """Write the encoder's configuration beside a run's checkpoints.
 
     With it the run can be exported where its pretrained encoder is not.
@@ -90,7 +93,7 @@ def keep_encoder_settings(encoder, save_folder):
 
 
 class TrainedRun:
-    """A run's best epoch: model, labels and what its numbers rest on.
+    """A run's best epoch: ``model``, ``emotions`` and ``protocol``.
 
     Arguments
     ---------
@@ -104,7 +107,7 @@ class TrainedRun:
         encoder's configuration is nowhere to be found.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | pathlib.Path) -> None:
         self.folder = pathlib.Path(folder)
         self.hparams = _read_hparams(self.folder)
         self.label_encoder = CategoricalEncoder.from_saved(
@@ -129,7 +132,7 @@ class TrainedRun:
         )
 
 
-def labels_in_order(label_encoder):
+def labels_in_order(label_encoder: CategoricalEncoder) -> list[str]:
     """Names of the classes, in the order of the logits.
 
     Example
@@ -143,7 +146,7 @@ def labels_in_order(label_encoder):
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Reads what stands behind a tag as plain data; no tag is obeyed."""
+    """Reads tagged values as plain data: nothing is built or called."""
 
     def untagged(self, _, node):
         if isinstance(node, yaml.MappingNode):
@@ -171,7 +174,7 @@ def _refuse_without_encoder(hparams, folder):
     if "encoder" not in hparams["model"]:
         raise InputError(
             f"{folder}: system {hparams['system']} has no encoder; only the "
-            "neural systems leave their run. Give the folder of a teacher or a "
+            "neural systems can be exported. Give the folder of a teacher or a "
             "student."
         )
 

@@ -5,7 +5,9 @@ Authors
 """
 
 import pathlib
+from collections.abc import Callable
 
+import numpy as np
 import torch
 import yaml
 
@@ -16,21 +18,22 @@ from mlkd_brain.optional import is_installed, require
 GRAPH = "model.onnx"
 SIDECAR = "model.yaml"
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")  # best first
-#: Values of a frame that share a scale in OpenVINO; divides what frames hold.
-SHARED_SCALE = 256
+#: Values of a frame that share a scale in OpenVINO; divides a frame's features.
+SCALE_GROUP = 256
+#: A graph that is loaded: waveforms and lengths to logits.
+Runner = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class OnnxRecognizer(Recognition):
     """A trained model in onnxruntime or OpenVINO.
 
-    ``classify_file``, ``classify_batch`` and ``timeline`` are explained in
-    ``mlkd_brain.inference.recognition``. onnxruntime computes on the GPU if there is one
-    for it.
+    ``classify_file``, ``classify_batch`` and ``timeline``: see ``Recognition``.
+    onnxruntime computes on the GPU if its package supports one.
 
     Arguments
     ---------
     folder : str or pathlib.Path
-        Written by ``mlkd_brain.export.formats --to onnx``, ``onnx-int8`` or
+        Written by ``mlkd export --to onnx``, ``onnx-int8`` or
         ``onnx-weights8``.
     runtime : str, optional
         "onnxruntime" or "openvino"; by default what the graph was made for, or
@@ -44,7 +47,12 @@ class OnnxRecognizer(Recognition):
         If the runtime is unknown or not installed.
     """
 
-    def __init__(self, folder, runtime=None, threads=None):
+    def __init__(
+        self,
+        folder: str | pathlib.Path,
+        runtime: str | None = None,
+        threads: int | None = None,
+    ) -> None:
         folder = pathlib.Path(folder)
         self.about = yaml.safe_load((folder / SIDECAR).read_text("utf-8"))
         self.emotions = self.about["labels"]
@@ -59,14 +67,14 @@ class OnnxRecognizer(Recognition):
         require(runtime)
         self.run = RUNTIMES[runtime](str(folder / GRAPH), threads)
 
-    def logits(self, wavs, lengths):
-        """Unnormalised scores, see ``mlkd_brain.inference.recognition``."""
-        wavs, lengths = wavs.cpu().numpy(), lengths.long().cpu().numpy()
-        return torch.from_numpy(self.run(wavs, lengths))
+    def logits(self, wavs: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Unnormalised scores, see ``Recognition``."""
+        arrays = wavs.cpu().numpy(), lengths.long().cpu().numpy()
+        return torch.from_numpy(self.run(*arrays))
 
 
-def in_onnxruntime(path, threads=None):
-    """A graph as a function of ``wavs`` and ``lengths``, in onnxruntime.
+def in_onnxruntime(path: str, threads: int | None = None) -> Runner:
+    """Load a graph in onnxruntime.
 
     Arguments
     ---------
@@ -74,26 +82,23 @@ def in_onnxruntime(path, threads=None):
         Of the graph.
     threads : int, optional
         Of the CPU.
-
-    Returns
-    -------
-    callable
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
-    there = onnxruntime.get_available_providers()
-    session = onnxruntime.InferenceSession(
-        path, options, providers=[name for name in PROVIDERS if name in there]
-    )
+    available = onnxruntime.get_available_providers()
+    providers = [name for name in PROVIDERS if name in available]
+    session = onnxruntime.InferenceSession(path, options, providers=providers)
     return lambda wavs, lengths: session.run(
         ["logits"], {"wavs": wavs, "lengths": lengths}
     )[0]
 
 
-def in_openvino(path, threads=None, precision="f32"):
-    """A graph as a function of ``wavs`` and ``lengths``, in OpenVINO.
+def in_openvino(
+    path: str, threads: int | None = None, precision: str = "f32"
+) -> Runner:
+    """Load a graph in OpenVINO.
 
     Arguments
     ---------
@@ -103,21 +108,20 @@ def in_openvino(path, threads=None, precision="f32"):
         Of the CPU.
     precision : str
         Of everything else, "f32" or "bf16".
-
-    Returns
-    -------
-    callable
     """
     import openvino
 
     options = {
         "INFERENCE_PRECISION_HINT": precision,
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": SHARED_SCALE,
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": SCALE_GROUP,
         "INFERENCE_NUM_THREADS": threads or 0,
     }
     model = openvino.Core().compile_model(path, "CPU", options)
-    # a copy: OpenVINO writes the next answer into the same memory
+    # a copy: OpenVINO writes the next output into the same memory
     return lambda wavs, lengths: model([wavs, lengths])[0].copy()
 
 
-RUNTIMES = {"onnxruntime": in_onnxruntime, "openvino": in_openvino}
+RUNTIMES: dict[str, Callable[..., Runner]] = {
+    "onnxruntime": in_onnxruntime,
+    "openvino": in_openvino,
+}

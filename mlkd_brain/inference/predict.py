@@ -1,31 +1,21 @@
-"""Emotions of recordings, from the command line.
-
-    mlkd predict MODEL speech.wav more.flac
-    mlkd predict MODEL FOLDER --csv > emotions.csv
-    sox talk.mp3 -t wav - | mlkd predict MODEL - --window 4 --hop 1
-
-MODEL is an exported folder (speechbrain, onnx, onnx-int8, onnx-weights8) or the
-folder of a run. A file that cannot be used is named on standard error, the
-others are classified, and the exit status is 1.
+"""Classify many recordings, one row or one row a window each.
 
 Authors
  * The MLKD team 2026
 """
 
-import argparse
 import csv
 import io
 import json
 import pathlib
 import sys
+from collections.abc import Callable, Iterable
 
 import soundfile
 from tqdm import tqdm
 
-from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.errors import InputError
-from mlkd_brain.inference.recognition import window_spans
-from mlkd_brain.inference.recognizer import load_recognizer
+from mlkd_brain.inference.recognition import Recognition
 
 PIPE = "-"
 SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {
@@ -37,16 +27,16 @@ SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {
 class PipedRecording(io.BytesIO):
     """Standard input as a file, named as on the command line."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         return PIPE
 
 
-def recordings(names):
+def recordings(names: Iterable[str | pathlib.Path]) -> list[str]:
     """Recordings that are named: files, the files in folders, or a pipe.
 
     Arguments
     ---------
-    names : list of str
+    names : iterable of str
         As on the command line.
 
     Raises
@@ -80,7 +70,12 @@ def recordings(names):
     return found
 
 
-def rows_of(recognizer, name, window=None, hop=None):
+def rows_of(
+    recognizer: Recognition,
+    name: str,
+    window: float | None = None,
+    hop: float = 1.0,
+) -> list[dict]:
     """Classify one recording.
 
     Arguments
@@ -89,8 +84,10 @@ def rows_of(recognizer, name, window=None, hop=None):
         Any backend.
     name : str
         A file, or "-" for standard input.
-    window, hop : float, optional
+    window : float, optional
         Seconds, for a row every ``hop``; by default one row for the recording.
+    hop : float
+        Seconds, in (0, window].
 
     Raises
     ------
@@ -103,80 +100,61 @@ def rows_of(recognizer, name, window=None, hop=None):
         ``file, start, end, emotion, p_<emotion>...``; ``start`` and ``end`` in
         seconds, only with a window.
     """
-    source = name
+    source: str | PipedRecording = name
     if name == PIPE:
         source = PipedRecording(sys.stdin.buffer.read())
     if window is None:
         probabilities, _, _, labels = recognizer.classify_file(source)
         return [_row(recognizer, name, {}, labels[0], probabilities[0])]
     return [
-        _row(
-            recognizer,
-            name,
-            {"start": moment.start, "end": moment.end},
-            moment.label,
-            moment.probabilities,
-        )
-        for moment in recognizer.timeline(source, window, hop)
+        _row(recognizer, name, {"start": start, "end": end}, label, row)
+        for start, end, row, label in recognizer.timeline(source, window, hop)
     ]
 
 
 def _row(recognizer, name, span, label, probabilities):
-    shares = {
-        f"p_{emotion}": round(share, 6)
-        for emotion, share in zip(recognizer.emotions, probabilities.tolist())
-    }
-    return {"file": name, **span, "emotion": label, **shares}
-
-
-class CsvRows:
-    """Writes rows as CSV, with a header."""
-
-    def __init__(self, stream):
-        self.stream, self.writer = stream, None
-
-    def write(self, row):
-        """Write one row at once: whoever reads the pipe sees it."""
-        if self.writer is None:
-            self.writer = csv.DictWriter(self.stream, row, lineterminator="\n")
-            self.writer.writeheader()
-        self.writer.writerow(row)
-        self.stream.flush()
-
-
-class JsonRows:
-    """Writes rows as JSON, one object a line."""
-
-    def __init__(self, stream):
-        self.stream = stream
-
-    def write(self, row):
-        """Write one row."""
-        print(json.dumps(row), file=self.stream, flush=True)
-
-
-class TextRows:
-    """Writes rows for a person: file, time if any, emotion, its share."""
-
-    def __init__(self, stream):
-        self.stream = stream
-
-    def write(self, row):
-        """Write one row."""
-        span = [f"{row[k]:.2f}" for k in ("start", "end") if k in row]
-        share = f"{row['p_' + row['emotion']]:.3f}"
-        print(
-            row["file"],
-            *span,
-            row["emotion"],
-            share,
-            sep="\t",
-            file=self.stream,
+    probabilities = {
+        f"p_{emotion}": round(probability, 6)
+        for emotion, probability in zip(
+            recognizer.emotions, probabilities.tolist()
         )
+    }
+    return {"file": name, **span, "emotion": label, **probabilities}
 
 
-def predict(recognizer, names, writer, window=None, hop=None):
-    """Classify recordings, past those that cannot be used.
+def _print_csv(row, first):
+    writer = csv.DictWriter(sys.stdout, row, lineterminator="\n")
+    if first:
+        writer.writeheader()
+    writer.writerow(row)
+
+
+def _print_json(row, first):
+    print(json.dumps(row))
+
+
+def _print_text(row, first):
+    """File, time if any, emotion and its probability, for a person."""
+    span = [f"{row[k]:.2f}" for k in ("start", "end") if k in row]
+    probability = f"{row['p_' + row['emotion']]:.3f}"
+    print(row["file"], *span, row["emotion"], probability, sep="\t")
+
+
+FORMS: dict[str, Callable[[dict, bool], None]] = {
+    "csv": _print_csv,
+    "json": _print_json,
+    "text": _print_text,
+}
+
+
+def predict(
+    recognizer: Recognition,
+    names: list[str],
+    form: str = "text",
+    window: float | None = None,
+    hop: float = 1.0,
+) -> int:
+    """Classify recordings and print their rows, past those that are unusable.
 
     Arguments
     ---------
@@ -184,62 +162,29 @@ def predict(recognizer, names, writer, window=None, hop=None):
         Any backend.
     names : list of str
         Files, or "-".
-    writer : CsvRows or JsonRows or TextRows
-        Gets the rows.
-    window, hop : float, optional
-        As for ``rows_of``.
+    form : str
+        Of the rows: "csv", "json" or "text".
+    window : float, optional
+        Seconds, as for ``rows_of``.
+    hop : float
+        Seconds, as for ``rows_of``.
 
     Returns
     -------
     int
         How many could not be used; each is named on standard error.
     """
-    broken = 0
+    unusable, first = 0, True
     bar = tqdm(names, unit="file", file=sys.stderr, disable=len(names) < 2)
     for name in bar:
         try:
             rows = rows_of(recognizer, name, window, hop)
         except InputError as error:
-            broken += 1
+            unusable += 1
             bar.write(f"error: {error}", file=sys.stderr)
             continue
         for row in rows:
-            writer.write(row)
-    return broken
-
-
-def parse(argv):
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="mlkd predict",
-        description=__doc__.partition("\n\nAuthors")[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("model", help="exported folder, or folder of a run")
-    parser.add_argument("recordings", nargs="+", metavar="FILE|DIR|-")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--csv", dest="rows", action="store_const", const=CsvRows)
-    form.add_argument(
-        "--json", dest="rows", action="store_const", const=JsonRows
-    )
-    parser.add_argument("--window", type=float, help="seconds, for a timeline")
-    parser.add_argument("--hop", type=float, help="seconds; 1 by default")
-    parser.add_argument("--device", help="e.g. cpu; the GPU if there is one")
-    parser.set_defaults(rows=TextRows)
-    options = parser.parse_args(argv)
-    if options.hop is not None and options.window is None:
-        raise InputError("--hop needs --window, e.g. --window 4 --hop 1.")
-    return options
-
-
-def main(argv):
-    """Classify and give the exit status: 1 if a recording was broken."""
-    options = parse(argv)
-    hop = 1.0 if options.hop is None else options.hop
-    if options.window is not None:
-        window_spans(SAMPLE_RATE, options.window, hop)  # refuse before loading
-    names = recordings(options.recordings)
-    recognizer = load_recognizer(options.model, options.device)
-    writer = options.rows(sys.stdout)
-    broken = predict(recognizer, names, writer, options.window, hop)
-    return 1 if broken else 0
+            FORMS[form](row, first)
+            first = False
+        sys.stdout.flush()  # whoever reads a pipe sees each recording at once
+    return unusable

@@ -5,7 +5,7 @@ Authors
 """
 
 import math
-from collections import namedtuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -13,10 +13,17 @@ from mlkd_brain.audio import SAMPLE_RATE, read_checked, read_mono
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.padding import samples_of
 
-SHORTEST_SECONDS = 0.025  # what the first frame sees
-WINDOWS_AT_ONCE = 8
+SHORTEST_SECONDS = 0.025  # span of the first frame
+MAX_WINDOWS = 8  # of a batch
 
-Moment = namedtuple("Moment", "start end probabilities label")
+
+class Moment(NamedTuple):
+    """One window of a timeline: seconds, probabilities (classes,), class."""
+
+    start: float
+    end: float
+    probabilities: torch.Tensor
+    label: str
 
 
 class Recognition:
@@ -27,7 +34,12 @@ class Recognition:
     valid samples, (batch,), and gives unnormalised scores, (batch, classes).
     """
 
-    def classify_batch(self, wavs, wav_lens=None):
+    emotions: Any
+    logits: Any
+
+    def classify_batch(
+        self, wavs: torch.Tensor, wav_lens: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[str]]:
         """Classify a batch of waveforms.
 
         Arguments
@@ -58,7 +70,7 @@ class Recognition:
         score, index = probabilities.max(dim=-1)
         return probabilities, score, index, [self.emotions[i] for i in index]
 
-    def classify_file(self, path):
+    def classify_file(self, path: Any) -> tuple:
         """Classify one recording of any rate and channel count.
 
         Arguments
@@ -78,7 +90,9 @@ class Recognition:
         """
         return self.classify_batch(read_speech(path))
 
-    def timeline(self, path, window=4.0, hop=1.0):
+    def timeline(
+        self, path: Any, window: float = 4.0, hop: float = 1.0
+    ) -> list[Moment]:
         """Classify a long recording in sliding windows.
 
         The windows cover the recording; the last one ends with it.
@@ -90,7 +104,7 @@ class Recognition:
         window : float
             Length of a window, seconds.
         hop : float
-            From the start of one window to the next, seconds.
+            From the start of one window to the next, seconds, in (0, window].
 
         Raises
         ------
@@ -100,30 +114,27 @@ class Recognition:
         Returns
         -------
         list of Moment
-            ``start`` and ``end`` in seconds, ``probabilities``, (classes,),
-            and ``label``, in order of time.
+            In order of time.
         """
         wav = read_speech(path)
         spans = window_spans(len(wav), window, hop)
         moments = []
-        for first in range(0, len(spans), WINDOWS_AT_ONCE):
-            some = spans[first : first + WINDOWS_AT_ONCE]
-            moments += self._moments([wav[a:b] for a, b in some], some)
+        for first in range(0, len(spans), MAX_WINDOWS):
+            some = spans[first : first + MAX_WINDOWS]
+            wavs = [wav[start:end] for start, end in some]
+            batch = torch.nn.utils.rnn.pad_sequence(wavs, batch_first=True)
+            lengths = torch.tensor([len(wav) for wav in wavs])
+            rows, _, _, labels = self.classify_batch(
+                batch, lengths / batch.shape[1]
+            )
+            moments += [
+                Moment(start / SAMPLE_RATE, end / SAMPLE_RATE, row, label)
+                for (start, end), row, label in zip(some, rows, labels)
+            ]
         return moments
 
-    def _moments(self, wavs, spans):
-        lengths = torch.tensor([len(wav) for wav in wavs])
-        batch = torch.nn.utils.rnn.pad_sequence(wavs, batch_first=True)
-        probabilities, _, _, labels = self.classify_batch(
-            batch, lengths / batch.shape[1]
-        )
-        return [
-            Moment(start / SAMPLE_RATE, end / SAMPLE_RATE, row, label)
-            for (start, end), row, label in zip(spans, probabilities, labels)
-        ]
 
-
-def read_speech(path):
+def read_speech(path: Any) -> torch.Tensor:
     """Read a recording to classify, (time,), 16 kHz.
 
     A file is as long as its header says; a pipe's header cannot know.
@@ -139,17 +150,17 @@ def read_speech(path):
     return wav
 
 
-def window_spans(samples, window, hop):
+def window_spans(
+    samples: int, window: float, hop: float
+) -> list[tuple[int, int]]:
     """Where the windows of a recording begin and end.
 
     Arguments
     ---------
     samples : int
         Of the recording.
-    window : float
-        Seconds.
-    hop : float
-        Seconds, at most ``window``.
+    window, hop : float
+        Seconds; ``hop`` in (0, window].
 
     Raises
     ------
@@ -174,6 +185,6 @@ def window_spans(samples, window, hop):
     size, step = (max(1, round(x * SAMPLE_RATE)) for x in (window, hop))
     count = max(0, math.ceil((samples - size) / step)) + 1
     spans = [(i * step, min(i * step + size, samples)) for i in range(count)]
-    # what is left over can be too short for a single frame
+    # the last window can be too short for a single frame
     shortest = math.ceil(SHORTEST_SECONDS * SAMPLE_RATE)
     return spans[:1] + [(a, b) for a, b in spans[1:] if b - a >= shortest]

@@ -9,7 +9,9 @@ Authors
 
 import inspect
 import pathlib
+from typing import Any
 
+import torch
 from speechbrain.inference.interfaces import Pretrained
 from speechbrain.utils.fetching import fetch
 
@@ -23,8 +25,8 @@ from mlkd_brain.names import HPARAMS
 class EmotionRecognizer(Recognition, Pretrained):
     """A trained model in torch, on the GPU if there is one.
 
-    ``classify_file``, ``classify_batch`` and ``timeline`` are explained in
-    ``mlkd_brain.inference.recognition``. ``run_opts={"device": "cpu"}`` chooses the device.
+    ``classify_file``, ``classify_batch`` and ``timeline``: see ``Recognition``.
+    ``run_opts={"device": "cpu"}`` chooses the device.
 
     Arguments
     ---------
@@ -37,8 +39,10 @@ class EmotionRecognizer(Recognition, Pretrained):
     HPARAMS_NEEDED = ["label_encoder"]
 
     @classmethod
-    def from_hparams(cls, source, hparams_file=HPARAMS, **kwargs):
-        """Load what ``mlkd_brain.export.formats --to speechbrain`` wrote.
+    def from_hparams(
+        cls, source: Any, hparams_file: str = HPARAMS, **kwargs: Any
+    ) -> "EmotionRecognizer":
+        """Load what ``mlkd export --to speechbrain`` wrote.
 
         A local folder is loaded without any network call. From elsewhere
         nothing pickled is loaded and nothing but our own classes is built.
@@ -56,10 +60,6 @@ class EmotionRecognizer(Recognition, Pretrained):
         ------
         InputError
             If a source that is not local could run code.
-
-        Returns
-        -------
-        EmotionRecognizer
         """
         if not is_local(source):
             known = inspect.signature(fetch).parameters
@@ -69,7 +69,9 @@ class EmotionRecognizer(Recognition, Pretrained):
         return super().from_hparams(source, hparams_file, **kwargs)
 
     @classmethod
-    def from_run(cls, folder, **kwargs):
+    def from_run(
+        cls, folder: str | pathlib.Path, **kwargs: Any
+    ) -> "EmotionRecognizer":
         """Load the best epoch of a run, as the training scripts left it.
 
         Arguments
@@ -83,37 +85,35 @@ class EmotionRecognizer(Recognition, Pretrained):
         ------
         InputError
             If the folder holds no trained run.
-
-        Returns
-        -------
-        EmotionRecognizer
         """
         run = TrainedRun(folder)
         hparams = {"label_encoder": run.label_encoder}
         return cls(modules={"model": run.model}, hparams=hparams, **kwargs)
 
     @property
-    def emotions(self):
+    def emotions(self) -> list[str]:
         """Names of the classes, in the order of the logits."""
         return labels_in_order(self.hparams.label_encoder)
 
-    def logits(self, wavs, lengths):
-        """Unnormalised scores, see ``mlkd_brain.inference.recognition``."""
+    def logits(self, wavs: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Unnormalised scores, see ``Recognition``."""
         wav_lens = lengths.to(self.device) / wavs.shape[1]
         return self.mods.model(wavs.to(self.device), wav_lens).logits
 
-    def forward(self, wavs, wav_lens=None):
+    def forward(self, wavs: Any, wav_lens: Any = None) -> tuple:
         """The same as ``classify_batch``."""
         return self.classify_batch(wavs, wav_lens)
 
 
-def load_recognizer(folder, device=None):
+def load_recognizer(
+    folder: str | pathlib.Path, device: str | None = None
+) -> Recognition:
     """Load whatever a folder holds: an export or a run.
 
     Arguments
     ---------
     folder : str or pathlib.Path
-        Written by ``mlkd_brain.export.formats`` (speechbrain, onnx, onnx-int8,
+        Written by ``mlkd export`` (speechbrain, onnx, onnx-int8,
         onnx-weights8), or the ``output_folder`` of a run.
     device : str, optional
         Where torch computes; the GPU if there is one, by default.
@@ -139,7 +139,6 @@ def load_recognizer(folder, device=None):
     if (folder / HPARAMS).is_file():
         return EmotionRecognizer.from_hparams(str(folder), run_opts=run_opts)
     raise InputError(
-        f"{folder}: is neither the folder of a run nor one that "
-        "`mlkd export` wrote with --to speechbrain, onnx, "
-        "onnx-int8 or onnx-weights8."
+        f"{folder}: is neither the folder of a run nor one that `mlkd export` "
+        "wrote with --to speechbrain, onnx, onnx-int8 or onnx-weights8."
     )

@@ -1,11 +1,13 @@
 """Weights that can be loaded without running anybody's code.
 
 A pickle runs code when it is read. From a source that is not a local folder
-only safetensors are loaded, and only objects that ``mlkd_brain.export.formats`` names.
+only safetensors are loaded, and only classes that ``mlkd export`` uses are built.
 
 Authors
  * The MLKD team 2026
 """
+
+from typing import Any
 
 import yaml
 from safetensors.torch import load_file
@@ -15,7 +17,7 @@ from speechbrain.utils.parameter_transfer import Pretrainer
 from mlkd_brain.errors import InputError
 
 PICKLED = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
-#: What the hyperparams.yaml of a remote source can ask for.
+#: Tags that the hyperparams.yaml of a remote source may have.
 HARMLESS = {
     "!ref",
     "!new:mlkd_brain.method.lobes.EmotionClassifier",
@@ -51,18 +53,20 @@ class SafePretrainer(Pretrainer):
     True
     """
 
-    def __init__(self, loadables, files):
+    def __init__(self, loadables: dict, files: dict[str, str]) -> None:
         super().__init__(loadables=loadables)
         self.files = files
         self.add_custom_hooks(
             {
-                name: _load_safetensors
+                name: lambda module, path: module.load_state_dict(
+                    load_file(path)
+                )
                 for name, file in files.items()
                 if file.endswith(".safetensors")
             }
         )
 
-    def collect_files(self, default_source, **options):
+    def collect_files(self, default_source: Any, **options: Any) -> None:
         """Fetch the files, unless they are pickled and not local.
 
         Arguments
@@ -80,7 +84,7 @@ class SafePretrainer(Pretrainer):
         for name, file in self.files.items():
             if not is_local(default_source) and file.endswith(PICKLED):
                 raise InputError(
-                    f"{source_name(default_source)}: {file} is a pickle, which "
+                    f"{guess_source(default_source)[1]}: {file} is a pickle, which "
                     "can run code, and comes from elsewhere; only safetensors "
                     "are loaded from a source that is not a local folder."
                 )
@@ -89,11 +93,7 @@ class SafePretrainer(Pretrainer):
             self.is_local.append(name)
 
 
-def _load_safetensors(module, path):
-    module.load_state_dict(load_file(path))
-
-
-def is_local(source):
+def is_local(source: Any) -> bool:
     """Whether a source is a folder of this machine.
 
     Example
@@ -104,13 +104,8 @@ def is_local(source):
     return guess_source(source)[0] == FetchFrom.LOCAL
 
 
-def source_name(source):
-    """A source as its user wrote it."""
-    return guess_source(source)[1]
-
-
-def refuse_harmful(hparams, source):
-    """Refuse a remote hyperparams.yaml that asks for more than we export.
+def refuse_harmful(hparams: str, source: Any) -> None:
+    """Refuse a remote hyperparams.yaml that builds more than ours do.
 
     Arguments
     ---------
@@ -131,16 +126,15 @@ def refuse_harmful(hparams, source):
     Traceback (most recent call last):
         ...
     mlkd_brain.errors.InputError: someone/model: its hyperparams.yaml asks for \
-'!apply:os.system'. From a source that is not a local folder only what \
-mlkd_brain.export.formats writes is loaded, nothing pickled; read it, then give a \
-local copy.
+'!apply:os.system'. From a source that is not a local folder only what mlkd \
+export writes is loaded, nothing pickled; read it, then give a local copy.
     """
     for event in yaml.parse(hparams, Loader=yaml.SafeLoader):
         tag = getattr(event, "tag", None)
         if tag is not None and tag not in HARMLESS:
             raise InputError(
-                f"{source_name(source)}: its hyperparams.yaml asks for '{tag}'. "
-                "From a source that is not a local folder only what "
-                "mlkd_brain.export.formats writes is loaded, nothing pickled; read it, "
-                "then give a local copy."
+                f"{guess_source(source)[1]}: its hyperparams.yaml asks for '{tag}'. "
+                "From a source that is not a local folder only what mlkd export "
+                "writes is loaded, nothing pickled; read it, then give a local "
+                "copy."
             )

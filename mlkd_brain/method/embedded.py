@@ -10,7 +10,6 @@ Authors
  * The MLKD team 2026
 """
 
-import argparse
 import hashlib
 import pathlib
 
@@ -76,15 +75,3 @@ def save_pretrained_encoder(encoder, folder: str | pathlib.Path) -> str:
         save_file(half, unfinished / WEIGHTS, metadata={"format": "pt"})
         weights = (unfinished / WEIGHTS).read_bytes()
     return hashlib.sha256(weights).hexdigest()
-
-
-def main(argv: list[str]) -> None:
-    """The command ``mlkd random-encoder``, with its options."""
-    parser = argparse.ArgumentParser(
-        prog="mlkd random-encoder",
-        description="Write the embedded encoder with random weights.",
-    )
-    parser.add_argument("folder")
-    parser.add_argument("--seed", type=int, required=True)
-    options = parser.parse_args(argv)
-    save_random_encoder(options.folder, options.seed)

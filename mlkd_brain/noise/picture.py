@@ -1,21 +1,18 @@
-"""The command ``mlkd noise``: the picture of a mixture, and its levels.
+"""The picture of a mixture, and its levels.
 
 Authors
  * The MLKD team 2026
 """
 
-import argparse
 import math
-import pathlib
 
 import numpy as np
 from matplotlib.figure import Figure
 from scipy import signal as filters
 
-from mlkd_brain.audio import SAMPLE_RATE, read_checked
+from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.errors import InputError
 from mlkd_brain.noise.mixing import (
-    WEIGHTINGS,
     add_scaled,
     gain_from_levels,
     loop_to_length,
@@ -29,31 +26,6 @@ BANDS = {
     "band_4khz": "0 to 3.66 kHz",
     "g712": "telephone band, 230 to 3536 Hz",
 }
-
-
-def main(argv):
-    """Read two recordings, draw their mix, print the levels.
-
-    Arguments
-    ---------
-    argv : list of str
-        Options of the command.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read or written, or an option cannot be used.
-    """
-    options = _parser().parse_args(argv)
-    speech = read_checked(options.speech).numpy()
-    noise = read_checked(options.noise).numpy()
-    segment = cut_segment(noise, options.start, len(speech))
-    title = f"{options.speech.name} + {options.noise.name}"
-    figure, summary = draw_mix(
-        speech, segment, options.snr, options.weighting, title
-    )
-    save(figure, options.out)
-    print(f"{summary}\n{options.out}")
 
 
 def cut_segment(noise, start_seconds, length):
@@ -192,30 +164,3 @@ def save(figure, path):
             f"{path}: cannot be written ({error}); name a .png or .pdf "
             "file in a folder that exists."
         ) from None
-
-
-def _decibels(text):
-    """A number that argparse accepts for --snr."""
-    value = float(text)
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text} is not a finite number of dB")
-    return value
-
-
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="mlkd noise",
-        description="NoiseSample clean speech, the noise as added, and the mix.",
-    )
-    add = parser.add_argument
-    add("speech", type=pathlib.Path, help="recording of clean speech")
-    add("noise", type=pathlib.Path, help="recording of noise")
-    add(
-        "--snr", type=_decibels, required=True, help="signal-to-noise ratio, dB"
-    )
-    add("--weighting", choices=WEIGHTINGS, default="none", help="of the SNR")
-    add(
-        "--start", type=float, default=0.0, help="of the noise segment, seconds"
-    )
-    add("--out", type=pathlib.Path, required=True, help="picture, e.g. mix.png")
-    return parser

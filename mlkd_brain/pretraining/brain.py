@@ -6,6 +6,7 @@ Authors
 
 import time
 from functools import partial
+from typing import Any
 
 import numpy as np
 import speechbrain as sb
@@ -13,18 +14,19 @@ import torch
 from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE
+from mlkd_brain.method.lobes import SpeechEncoder
 from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.pretraining.distortions import generator
 from mlkd_brain.run.epoch_clock import time_left
 
 
 class MaskedSpans:
-    """Draws which frames are hidden from the transformer.
+    """Samples which frames are hidden from the transformer.
 
     Arguments
     ---------
-    share : float
-        Frames that begin a span, times its length, in [0, 1).
+    ratio : float
+        Probability that a frame begins a span, times the span, in [0, 1).
     span : int
         Frames of a span, at least 1; spans may overlap.
 
@@ -35,34 +37,34 @@ class MaskedSpans:
 
     Example
     -------
-    >>> MaskedSpans(share=0.0, span=5)(("u1", 1), frames=100).sum()
+    >>> MaskedSpans(ratio=0.0, span=5)(("u1", 1), frames=100).sum()
     tensor(0.)
     """
 
-    def __init__(self, share, span):
-        if not (0 <= share < 1 and span >= 1):
+    def __init__(self, ratio: float, span: int) -> None:
+        if not (0 <= ratio < 1 and span >= 1):
             raise ValueError(
-                f"masked_share is {share} and masked_frames {span}; give a share "
+                f"masked_ratio is {ratio} and masked_frames {span}; give a ratio "
                 "in [0, 1) and at least 1 frame."
             )
-        self.share, self.span = share, span
+        self.ratio, self.span = ratio, span
 
-    def __call__(self, key, frames):
-        """NoiseSample for a piece.
+    def __call__(self, key: tuple, frames: int) -> torch.Tensor:
+        """Sample the mask of a crop.
 
         Arguments
         ---------
         key : tuple
-            What the draw depends on.
+            What the sample depends on.
         frames : int
-            Frames of the piece.
+            Frames of the crop.
 
         Returns
         -------
         torch.Tensor
             1 on masked frames, float, (frames,).
         """
-        starts = generator("mask", *key).random(frames) < self.share / self.span
+        starts = generator("mask", *key).random(frames) < self.ratio / self.span
         reached = np.convolve(starts, np.ones(self.span))[:frames]
         return torch.from_numpy(reached > 0).float()
 
@@ -76,10 +78,10 @@ class FrameMasking(torch.nn.Module):
         Masked while ``masked`` is set.
     """
 
-    def __init__(self, encoder):
+    def __init__(self, encoder: SpeechEncoder) -> None:
         super().__init__()
         self.vector = torch.nn.Parameter(torch.rand(encoder.hidden_size))
-        self.masked = None
+        self.masked: torch.Tensor | None = None
         encoder.model.feature_projection.register_forward_hook(self._replace)
 
     def _replace(self, projection, inputs, outputs):
@@ -90,13 +92,8 @@ class FrameMasking(torch.nn.Module):
         return hidden, features
 
 
-def hidden_states(encoding, block):
-    """A block's output, or with None the encoder's, (batch, frames, features)."""
-    return encoding.last if block is None else encoding.blocks[block - 1]
-
-
-def drop_blocks(encoder, share):
-    """Have training leave out each transformer block with some probability.
+def drop_blocks(encoder: SpeechEncoder, ratio: float) -> SpeechEncoder:
+    """Have training skip each transformer block with some probability.
 
     Blocks that have learned to do without their neighbours make a good student
     of every second one. Unlike the layer drop of transformers, a dropped block
@@ -109,7 +106,7 @@ def drop_blocks(encoder, share):
     ---------
     encoder : mlkd_brain.method.lobes.SpeechEncoder
         Changed in place.
-    share : float
+    ratio : float
         Probability, in [0, 1).
 
     Returns
@@ -118,29 +115,29 @@ def drop_blocks(encoder, share):
         The same encoder.
     """
     for block in encoder.model.encoder.layers:
-        block.forward = partial(_forward_or_not, block, block.forward, share)
+        block.forward = partial(_forward_or_not, block, block.forward, ratio)
     return encoder
 
 
-def _forward_or_not(block, forward, share, hidden, *args, **kwargs):
-    if block.training and torch.rand(()) < share:
+def _forward_or_not(block, forward, ratio, hidden, *args, **kwargs):
+    if block.training and torch.rand(()) < ratio:
         return hidden
     return forward(hidden, *args, **kwargs)
 
 
 class PretrainingBrain(sb.Brain):
-    """Learns what the workers ask of the clean piece from the distorted one.
+    """Predicts targets of clean crops from distorted ones.
 
     Modules: ``encoder``, a ``SpeechEncoder``; ``masking``, its ``FrameMasking``;
     ``descriptors``, ``FrameDescriptors`` with the encoder's frames; ``scale``,
-    their ``Standardiser``; ``workers``, a ModuleDict, see ``mlkd_brain.pretraining.workers``.
-    Hparams: ``worker_weights`` by name; ``lr_schedule``, a SpeechBrain scheduler
+    their ``Standardiser``; ``heads``, a ModuleDict of those in ``targets``.
+    Hparams: ``target_weights`` by name; ``lr_schedule``, a SpeechBrain scheduler
     that only lacks its ``num_training_steps``; ``measured_utterances``,
     ``epoch_counter``, ``number_of_epochs`` and ``train_logger``. A batch has
     ``clean_sig``, ``sig`` and ``masked``.
     """
 
-    def fit_speech(self, datasets):
+    def fit_speech(self, datasets: dict[str, Any]) -> None:
         """Measure the targets' scale, then train.
 
         Arguments
@@ -166,12 +163,12 @@ class PretrainingBrain(sb.Brain):
         )
 
     def compute_forward(self, batch, stage):
-        """Hidden states of what is heard, and the descriptors of what is clean.
+        """Hidden states of the distorted crop, and targets of the clean one.
 
         Returns
         -------
         encoding : mlkd_brain.method.lobes.Encoding
-            Of the distorted piece.
+            Of the distorted crop.
         targets : torch.Tensor
             Standardised descriptors, (batch, frames, descriptors).
         """
@@ -179,46 +176,49 @@ class PretrainingBrain(sb.Brain):
         self.modules.masking.masked = batch.masked.data > 0.5
         encoding = self.modules.encoder(*batch.sig)
         frames = encoding.frame_mask.shape[1]
-        return encoding, self._targets(batch.clean_sig.data)[:, :frames]
-
-    def _targets(self, wavs):
-        return self.modules.scale(self.modules.descriptors(wavs))
+        targets = self.modules.descriptors(batch.clean_sig.data)
+        return encoding, self.modules.scale(targets)[:, :frames]
 
     def compute_objectives(self, predictions, batch, stage):
-        """Weighted sum of the workers' losses, ()."""
+        """Weighted sum of the heads' losses, ()."""
         encoding, targets = predictions
-        masked = self.modules.masking.masked
+        masked, weights = (
+            self.modules.masking.masked,
+            self.hparams.target_weights,
+        )
         losses = {
-            name: worker(
-                hidden_states(encoding, worker.block),
+            name: head(
+                # without a block: the encoder's output
+                encoding.blocks[head.block - 1]
+                if head.block
+                else encoding.last,
                 targets,
                 encoding.frame_mask,
                 masked,
             )
-            for name, worker in self.modules.workers.items()
-            if self.hparams.worker_weights[name]
+            for name, head in self.modules.heads.items()
+            if weights[name]
         }
         for name, loss in losses.items():
             self.term_sums[name] = self.term_sums.get(name, 0) + loss.detach()
         self.batches += 1
         self.samples += int((batch.sig.lengths * batch.sig.data.shape[1]).sum())
-        weights = self.hparams.worker_weights
         return sum(weights[name] * loss for name, loss in losses.items())
 
     @torch.no_grad()
     def _measure(self, dataset, utterances):
         measured = range(min(utterances, len(dataset)))
-        pieces = [
+        crops = [
             self.modules.descriptors(
                 dataset[i]["clean_sig"][None].to(self.device)
             )
             for i in tqdm(measured, desc="measuring targets")
         ]
-        self.modules.scale.measure(torch.cat(pieces, dim=1)[0])
-        targets = [self.modules.scale(piece) for piece in pieces]
-        for worker in self.modules.workers.values():
-            if hasattr(worker, "measure"):
-                worker.measure(targets)
+        self.modules.scale.measure(torch.cat(crops, dim=1)[0])
+        targets = [self.modules.scale(crop) for crop in crops]
+        for head in self.modules.heads.values():
+            if hasattr(head, "measure"):
+                head.measure(targets)
 
     def fit_batch(self, batch):
         """Sets the learning rate, which depends on the step alone."""
@@ -245,13 +245,13 @@ class PretrainingBrain(sb.Brain):
         }
         if stage == sb.Stage.TRAIN:
             took = time.monotonic() - self.stage_started
-            self.pace = self.samples / SAMPLE_RATE / took
+            self.throughput = self.samples / SAMPLE_RATE / took
             self.train_stats = stats
             return
         self.hparams.train_logger.log_stats(
             stats_meta={
                 "epoch": epoch,
-                "audio hours per hour": self.pace,
+                "audio hours per hour": self.throughput,
                 "time left": time_left(
                     time.monotonic() - self.started,
                     epoch - self.first_epoch,

@@ -1,6 +1,6 @@
-"""Speech to pretrain on: a piece of an utterance, faster or slower, and noisy.
+"""Speech to pretrain on: a crop of an utterance, faster or slower, and noisy.
 
-What is drawn depends on the seed, the epoch and the utterance's ID alone, as in
+A sample depends on the seed, the epoch and the utterance's ID alone, as in
 ``mlkd_brain.noise.sampling``.
 
 Authors
@@ -8,6 +8,7 @@ Authors
 """
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -19,7 +20,7 @@ from mlkd_brain.audio import SAMPLE_RATE
 SILENCE = 1e-8  # of a mean square
 
 
-def generator(*key):
+def generator(*key: Any) -> np.random.Generator:
     """A NumPy generator that is a fixed function of a key.
 
     Example
@@ -33,32 +34,32 @@ def generator(*key):
 
 
 class DistortedSpeech:
-    """Draws a clean piece of an utterance, and the same piece as it is heard.
+    """Samples a clean crop of an utterance, and the same crop distorted.
 
     Arguments
     ---------
     seed : int
-        Another seed, other draws.
+        Another seed, other samples.
     seconds : float
-        Length of a piece; a shorter utterance is repeated, since a batch without
+        Length of a crop; a shorter utterance is repeated, since a batch without
         padding is a third faster.
     speeds : list of float
-        Factors of tempo and pitch to draw from.
-    noisy_share : float
+        Factors of tempo and pitch to sample from.
+    noisy_ratio : float
         Probability of noise, in [0, 1].
     snrs_db : list of float
         Lowest and highest signal-to-noise ratio, dB.
-    voices_share : float
-        Probability that the noise is other voices, in [0, 1]; else it is
-        coloured noise.
-    voices : int
-        Most other voices, at least 1.
-    equalised_share : float
+    babble_ratio : float
+        Probability that the noise is babble, in [0, 1]; else it is coloured
+        noise.
+    babble_speakers : int
+        Most recordings in the babble, at least 1.
+    equalised_ratio : float
         Probability of a random frequency response, in [0, 1].
     equaliser_db : float
         Standard deviation of that response, dB.
     epoch_counter : speechbrain.utils.epoch_loop.EpochCounter, optional
-        Source of the epoch; without it every epoch hears the same.
+        Source of the epoch; without it every epoch has the same samples.
     """
 
     def __init__(
@@ -66,37 +67,39 @@ class DistortedSpeech:
         seed,
         seconds,
         speeds,
-        noisy_share,
+        noisy_ratio,
         snrs_db,
-        voices_share,
-        voices,
-        equalised_share,
+        babble_ratio,
+        babble_speakers,
+        equalised_ratio,
         equaliser_db,
         epoch_counter=None,
     ):
         self.seed = seed
         self.seconds = seconds
         self.speeds = speeds
-        self.noisy_share = noisy_share
+        self.noisy_ratio = noisy_ratio
         self.snrs_db = snrs_db
-        self.voices_share = voices_share
-        self.voices = voices
-        self.equalised_share = equalised_share
+        self.babble_ratio = babble_ratio
+        self.babble_speakers = babble_speakers
+        self.equalised_ratio = equalised_ratio
         self.equaliser_db = equaliser_db
         self.epoch_counter = epoch_counter
         self.recordings = []
 
-    def hear_others(self, wavs):
-        """Name the recordings that other voices are taken from."""
+    def take_babble_from(self, wavs: Any) -> None:
+        """Name the recordings that babble is made of."""
         self.recordings = sorted(wavs)
 
-    def key(self, utterance):
-        """What the draws for an utterance depend on."""
+    def key(self, utterance: str) -> tuple:
+        """What the samples for an utterance depend on."""
         epoch = self.epoch_counter.current if self.epoch_counter else "fixed"
         return self.seed, epoch, utterance
 
-    def __call__(self, utterance, wav):
-        """A clean piece and what is heard of it.
+    def __call__(
+        self, utterance: str, wav: str
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sample a crop.
 
         Arguments
         ---------
@@ -107,43 +110,43 @@ class DistortedSpeech:
 
         Returns
         -------
-        clean, heard : torch.Tensor
+        clean, distorted : torch.Tensor
             Waveforms of one length, (time,).
         """
         random = generator(*self.key(utterance))
-        clean = self._piece(wav, random, random.choice(self.speeds))
-        heard = clean
-        if random.random() < self.noisy_share:
-            heard = clean + self._noise(clean, random)
-        if random.random() < self.equalised_share:
-            heard = equalise(heard, self.equaliser_db, random)
-        return torch.from_numpy(clean), torch.from_numpy(heard)
+        clean = self._crop(wav, random, random.choice(self.speeds))
+        distorted = clean
+        if random.random() < self.noisy_ratio:
+            distorted = clean + self._noise(clean, random)
+        if random.random() < self.equalised_ratio:
+            distorted = equalise(distorted, self.equaliser_db, random)
+        return torch.from_numpy(clean), torch.from_numpy(distorted)
 
-    def _piece(self, wav, random, speed=1.0):
+    def _crop(self, wav, random, speed=1.0):
         length = round(self.seconds * SAMPLE_RATE)
-        rate = round(SAMPLE_RATE * speed)  # as which the recording is heard
-        # rounded as for the embedded encoder, but never too short for a piece
+        rate = round(SAMPLE_RATE * speed)  # that the recording is taken to have
+        # rounded as for the embedded encoder, but never too short for a crop
         wanted = max(
             int(self.seconds * speed * SAMPLE_RATE),
             (length - 1) * rate // SAMPLE_RATE + 1,
         )
         spare = max(0, soundfile.info(wav).frames - wanted)
-        piece, _ = soundfile.read(
+        crop, _ = soundfile.read(
             wav, wanted, int(random.random() * (spare + 1)), dtype="float32"
         )
-        piece = np.resize(piece, wanted)
+        crop = np.resize(crop, wanted)
         if rate == SAMPLE_RATE:
-            return piece[:length]
+            return crop[:length]
         return torchaudio.functional.resample(
-            torch.from_numpy(piece), rate, SAMPLE_RATE
+            torch.from_numpy(crop), rate, SAMPLE_RATE
         ).numpy()[:length]
 
     def _noise(self, clean, random):
-        if random.random() < self.voices_share:
-            voices = random.integers(1, self.voices + 1)
+        if random.random() < self.babble_ratio:
+            speakers = random.integers(1, self.babble_speakers + 1)
             noise = sum(
-                self._piece(wav, random)
-                for wav in random.choice(self.recordings, voices)
+                self._crop(wav, random)
+                for wav in random.choice(self.recordings, speakers)
             )
         else:
             noise = coloured_noise(len(clean), random)
@@ -153,7 +156,7 @@ class DistortedSpeech:
         return np.float32(gain) * noise
 
 
-def coloured_noise(length, random):
+def coloured_noise(length: int, random: np.random.Generator) -> np.ndarray:
     """Noise with a random slope, a random band and a slowly varying level.
 
     Arguments
@@ -161,7 +164,7 @@ def coloured_noise(length, random):
     length : int
         Samples.
     random : numpy.random.Generator
-        Source of the draw.
+        Source of the sample.
 
     Returns
     -------
@@ -191,7 +194,9 @@ def coloured_noise(length, random):
     return (noise * (1 + depth * np.sin(phase))).astype(np.float32)
 
 
-def equalise(waveform, deviation_db, random):
+def equalise(
+    waveform: np.ndarray, deviation_db: float, random: np.random.Generator
+) -> np.ndarray:
     """A waveform through a smooth random frequency response.
 
     Arguments
@@ -201,7 +206,7 @@ def equalise(waveform, deviation_db, random):
     deviation_db : float
         Standard deviation of the response at each octave, dB.
     random : numpy.random.Generator
-        Source of the draw.
+        Source of the sample.
 
     Returns
     -------

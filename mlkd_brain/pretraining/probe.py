@@ -1,18 +1,14 @@
 """How much of an emotion a linear classifier finds in frozen features.
 
-    mlkd probe results/manifests --data_folder DIR embedded
-
-Encoders are named as ``wav2vec2_hub`` names them; opensmile's feature sets
-(``IS09``, ``eGeMAPSv02`` ...; an optional package) stand beside them. With
-``--results`` come the ``--systems`` that were fine-tuned on all of it.
-
 Authors
  * The MLKD team 2026
 """
 
-import argparse
 import collections
+import pathlib
+from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas
@@ -28,18 +24,19 @@ from mlkd_brain.audio import read_mono
 from mlkd_brain.baseline.acoustic_features import OPENSMILE, AcousticFeatures
 from mlkd_brain.data.manifests import read_speakers
 from mlkd_brain.errors import InputError
-from mlkd_brain.markdown import around, markdown_table, write_into
 from mlkd_brain.method.lobes import SpeechEncoder
 from mlkd_brain.names import CLEAN
-from mlkd_brain.report.cells import pooled
 from mlkd_brain.report.results import read_predictions
 from mlkd_brain.report.statistics import ACCURACIES
+from mlkd_brain.report.tables import pooled
 
-#: What regularises the classifier; chosen together with the block.
-STRENGTHS = (0.001, 0.01, 0.1)
+#: Of the classifier; chosen together with the block.
+C_GRID = (0.001, 0.01, 0.1)
 
 
-def pooled_states(encoder, wavs):
+def pooled_states(
+    encoder: SpeechEncoder, wavs: Iterable[str]
+) -> dict[str, np.ndarray]:
     """Mean over frames of each block's output, and of the encoder's.
 
     Arguments
@@ -65,19 +62,22 @@ def pooled_states(encoder, wavs):
     return dict(zip(names, np.stack(rows, axis=1)))
 
 
-def opensmile_functionals(features, wavs):
-    """Functionals of an ``AcousticFeatures``, as ``pooled_states`` gives its."""
+def opensmile_functionals(
+    features: AcousticFeatures, wavs: Iterable[str]
+) -> dict[str, np.ndarray]:
+    """The functionals of recordings, in the form of ``pooled_states``."""
     rows = [features(read_mono(wav)).numpy() for wav in tqdm(wavs, unit="utt")]
     return {features.kind: np.stack(rows)}
 
 
-def probe(features, emotions, speakers):
+def probe(
+    features: dict[str, np.ndarray], emotions: np.ndarray, speakers: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
     """Classify each speaker's utterances from all the others'.
 
     A linear support vector machine with balanced classes on standardised
-    features. For each test speaker the block and the strength of the
-    regularisation are those that do best on the other speakers, each left out
-    in turn: never on the test speaker.
+    features. For each test speaker the block and ``C`` are those that do best on
+    the other speakers, each left out in turn: never on the test speaker.
 
     Arguments
     ---------
@@ -97,30 +97,30 @@ def probe(features, emotions, speakers):
     for speaker in tqdm(np.unique(speakers), unit="speaker"):
         others = speakers != speaker
         scores = {
-            (block, strength): _validated(
-                values[others], emotions[others], speakers[others], strength
+            (block, C): _validated(
+                values[others], emotions[others], speakers[others], C
             )
             for block, values in features.items()
-            for strength in STRENGTHS
+            for C in C_GRID
         }
-        block, strength = max(scores, key=scores.get)
-        classifier = _classifier(strength)
+        block, C = max(scores, key=lambda choice: scores[choice])
+        classifier = _classifier(C)
         classifier.fit(features[block][others], emotions[others])
         predicted[~others] = classifier.predict(features[block][~others])
         chosen.append(block)
     return predicted, chosen
 
 
-def _classifier(strength):
+def _classifier(C):
     return make_pipeline(
         StandardScaler(),
-        LinearSVC(C=strength, class_weight="balanced", random_state=0),
+        LinearSVC(C=C, class_weight="balanced", random_state=0),
     )
 
 
-def _validated(values, emotions, speakers, strength):
+def _validated(values, emotions, speakers, C):
     predicted = cross_val_predict(
-        _classifier(strength),
+        _classifier(C),
         values,
         emotions,
         groups=speakers,
@@ -129,7 +129,11 @@ def _validated(values, emotions, speakers, strength):
     return recall_score(emotions, predicted, average="macro")  # UA
 
 
-def probe_rows(manifest_folder, data_folder, front_ends):
+def probe_rows(
+    manifest_folder: str | pathlib.Path,
+    data_folder: str,
+    front_ends: list[str],
+) -> list[list[str]]:
     """Clean accuracy of each front end, leave-one-speaker-out.
 
     Arguments
@@ -157,7 +161,7 @@ def probe_rows(manifest_folder, data_folder, front_ends):
     emotions = corpus["emo"].to_numpy(dtype=str)
     speakers = corpus["spk_id"].to_numpy(dtype=str)
     rows = []
-    # all are built before the first is asked
+    # all are built before the first runs: a wrong name fails early
     for front_end, features in [(name, _reader(name)) for name in front_ends]:
         predicted, chosen = probe(features(wavs), emotions, speakers)
         (block, _), *_ = collections.Counter(chosen).most_common(1)
@@ -166,15 +170,17 @@ def probe_rows(manifest_folder, data_folder, front_ends):
     return rows
 
 
-def _reader(front_end):
+def _reader(front_end: str) -> Any:
     """What turns recordings into features, block by block."""
     if front_end in OPENSMILE:
         return partial(opensmile_functionals, AcousticFeatures(front_end))
     return partial(pooled_states, SpeechEncoder(front_end))
 
 
-def fine_tuned(results_folder, systems):
-    """Clean accuracy of systems that learned all of their weights.
+def fine_tuned(
+    results_folder: str | pathlib.Path, systems: list[str]
+) -> list[list[str]]:
+    """Clean accuracy of systems of which every weight was trained.
 
     Arguments
     ---------
@@ -197,52 +203,17 @@ def fine_tuned(results_folder, systems):
     clean = predictions[predictions["noise"] == CLEAN]
     rows = []
     for system in systems:
-        heard = clean[clean["system"] == system]
-        if heard.empty:
+        rated = clean[clean["system"] == system]
+        if rated.empty:
             raise InputError(
                 f"{results_folder}: has no predictions of {system}; it has runs "
                 f"of {', '.join(sorted(clean['system'].unique()))}."
             )
-        seeds = ", ".join(map(str, sorted(heard["seed"].unique())))
-        learned = f"fine-tuned, seeds {seeds}"
-        rows.append([system, learned, *_accuracies(heard)])
+        seeds = ", ".join(map(str, sorted(rated["seed"].unique())))
+        trained = f"fine-tuned, seeds {seeds}"
+        rows.append([system, trained, *_accuracies(rated)])
     return rows
 
 
 def _accuracies(predictions):
     return [pooled(predictions, name) for name in ACCURACIES]
-
-
-def main(argv):
-    """Print the table, and write it where it is wanted.
-
-    Arguments
-    ---------
-    argv : list of str
-        Options of the command.
-    """
-    parser = argparse.ArgumentParser(
-        prog="mlkd probe", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("manifest_folder")
-    parser.add_argument("front_ends", nargs="+")
-    parser.add_argument("--data_folder", required=True)
-    parser.add_argument("--results", help="folder of a study")
-    parser.add_argument("--systems", nargs="+", default=["teacher"])
-    parser.add_argument("--into", help="Markdown file with a marker")
-    parser.add_argument("--marker", default="probe")
-    options = parser.parse_args(argv)
-    if options.into:
-        around(options.into, options.marker)
-    tuned = (
-        fine_tuned(options.results, options.systems) if options.results else []
-    )
-    rows = probe_rows(
-        options.manifest_folder, options.data_folder, options.front_ends
-    )
-    table = markdown_table(
-        ["front end", "features", "UA %", "WA %"], rows + tuned
-    )
-    print(table)
-    if options.into:
-        write_into(options.into, options.marker, table)

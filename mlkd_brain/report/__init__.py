@@ -1,10 +1,10 @@
-"""Tables, figures and checks of a study, from what its runs left behind.
+"""What do the runs of a study show, how sure is it, and did anything leak?
 
-Authors
- * The MLKD team 2026
+Start with ``pages`` (a whole report) or ``command`` (the printed tables);
+``results`` reads the runs, ``leakage`` checks them.
 """
 
+from mlkd_brain.report.command import report, run_report
 from mlkd_brain.report.results import read_predictions
-from mlkd_brain.report.summary import report, run_report
 
 __all__ = ["read_predictions", "report", "run_report"]

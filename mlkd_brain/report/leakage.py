@@ -1,52 +1,89 @@
-"""Whether anything that is tested was heard before, and nothing is missing.
+"""The command ``mlkd check``: does anything leak from test to training?
+
+    mlkd check results
+
+It also finds predictions that are missing or doubled.
 
 Authors
  * The MLKD team 2026
 """
 
+import argparse
 import itertools
 import json
+import pathlib
+import sys
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import pandas
+from pandas import DataFrame
 
 from mlkd_brain.names import CLEAN, PREDICTIONS, PROTOCOL
+from mlkd_brain.report.command import add_runs
 from mlkd_brain.report.results import (
-    MANIFEST,
-    Run,
+    RunFiles,
     evaluated_runs,
     find_runs,
-    read_table,
+    unpacked,
 )
 from mlkd_brain.report.tables import column
 from mlkd_brain.run.protocol import read_protocol
 
 SPEAKERS, NOISE, COMPLETENESS = "speakers", "noise", "predictions"
-PLACE = ["ID", "noise", "snr_db"]
+KEYS = ["ID", "noise", "snr_db"]
 
 
 class Problem(NamedTuple):
-    """One line, and what kind of trouble it is."""
+    """What kind of problem it is, and one line about it."""
 
     kind: str
     text: str
 
 
-class Evaluated(NamedTuple):
-    """A run with what it says of itself and what it predicted."""
+def main(argv: list[str]) -> int:
+    """Print each problem.
 
-    run: Run
-    card: dict
-    table: pandas.DataFrame
+    Arguments
+    ---------
+    argv : list of str
+        Options of the command.
+
+    Returns
+    -------
+    int
+        Exit status: 1 if there are problems.
+    """
+    parser = argparse.ArgumentParser(
+        prog="mlkd check",
+        description="Look for leaks between training and test, and for missing "
+        "or doubled predictions; exit status 1 if there are any.",
+    )
+    add_runs(parser)
+    options = parser.parse_args(argv)
+    with unpacked(options.results) as folder:
+        problems = find_problems(folder, options.evaluation, options.folds)
+    for problem in problems:
+        print(f"{problem.kind}: {problem.text}", file=sys.stderr)
+    if not problems:
+        print(
+            "No test speaker and no second of test noise was used in training, "
+            "no prediction is missing or doubled."
+        )
+    return 1 if problems else 0
 
 
-def find_problems(results_folder, evaluation=".", folds=None):
-    """Everything that forbids to believe the numbers of a study.
+def find_problems(
+    results_folder: str | pathlib.Path,
+    evaluation: str = ".",
+    folds: Sequence[int] | None = None,
+) -> list[Problem]:
+    """Everything because of which the numbers of a study cannot be trusted.
 
-    A test speaker in the training or validation of a model or of its teacher, a
-    validation speaker in the training; seconds of noise that are both learned from and tested with; predictions
-    that are missing or doubled; systems that did not hear the same. What a
-    protocol.json does not tell counts as a problem too.
+    A test speaker in the training or validation of a model or of its teacher; a
+    validation speaker in the training; seconds of noise both in training and in
+    the test; predictions that are missing or doubled; systems with different
+    test inputs. What a protocol.json does not record is a problem too.
 
     Arguments
     ---------
@@ -65,67 +102,56 @@ def find_problems(results_folder, evaluation=".", folds=None):
     list of Problem
         Empty if all is well.
     """
-    asked = (results_folder, evaluation, folds)
-    study = [
-        Evaluated(
-            run,
-            read_protocol(run.evaluated),
-            read_table(run.evaluated / PREDICTIONS),
-        )
-        for run in evaluated_runs(*asked)
-    ]
+    runs = evaluated_runs(results_folder, evaluation, folds)
+    return problems_of(runs, find_runs(results_folder, evaluation, folds))
+
+
+def problems_of(
+    runs: Sequence[RunFiles], all_runs: Sequence[RunFiles]
+) -> list[Problem]:
+    """As ``find_problems``, of the runs with predictions among all runs."""
+    checks = (_shared_speakers, _teachers_speakers, _shared_noise)
     return [
-        *itertools.chain.from_iterable(
-            check(item)
-            for item in study
-            for check in (_shared_speakers, _taught_by, _shared_noise)
-        ),
-        *_missing_runs(study, find_runs(*asked)),
-        *_other_mixtures(study),
-        *_incomplete(study),
+        *(item for run in runs for check in checks for item in check(run)),
+        *_missing_runs(runs, all_runs),
+        *_other_mixtures(runs),
+        *_incomplete(runs),
     ]
 
 
-# ------------------------------------------------------------- speakers
-
-
-def _shared_speakers(item):
+def _shared_speakers(run: RunFiles) -> Iterator[Problem]:
     """Speakers in two parts of one run."""
-    parts = item.card.get("speakers")
+    parts = run.protocol.get("speakers")
     if not parts:
-        yield _speakers(item, f"{PROTOCOL} does not say who trained it")
+        yield _speakers(run, f"{PROTOCOL} does not say who trained it")
         return
     # the protocol's test speakers, and whoever was scored
-    parts = {**parts, "test": [*parts["test"], *item.table["spk_id"].unique()]}
+    parts = {**parts, "test": [*parts["test"], *run.table["spk_id"].unique()]}
     for one, other in itertools.combinations(parts, 2):
         for speaker in sorted(set(parts[one]) & set(parts[other])):
             yield _speakers(
-                item, f"speaker {speaker} is in its {one} and its {other} part"
+                run, f"speaker {speaker} is in its {one} and its {other} part"
             )
 
 
-def _taught_by(item):
-    """Held-out speakers that the run's teacher has learned from."""
-    if not item.card.get("teacher"):
+def _teachers_speakers(run: RunFiles) -> Iterator[Problem]:
+    """Held-out speakers from whom the run's teacher has learned."""
+    if not run.protocol.get("teacher"):
         return
-    heard = item.card.get("teacher_speakers") or _speakers_of_teacher(item.run)
-    if heard is None:
-        yield _speakers(
-            item, f"{PROTOCOL} does not say who trained its teacher"
-        )
+    teacher = run.protocol.get("teacher_speakers") or _speakers_of_teacher(run)
+    if teacher is None:
+        yield _speakers(run, f"{PROTOCOL} does not say who trained its teacher")
         return
-    tested = set(item.table["spk_id"])
-    validated = set(item.card.get("speakers", {}).get("valid", ()))
-    for own, speakers, part in (
+    tested = set(run.table["spk_id"])
+    validated = set(run.protocol.get("speakers", {}).get("valid", ()))
+    for name, speakers, part in (
         ("test", tested, "train"),
         ("test", tested, "valid"),
         ("validation", validated, "train"),
     ):
-        for speaker in sorted(speakers & set(heard[part])):
-            yield _speakers(
-                item,
-                f"{own} speaker {speaker} is in the {part} part of its teacher",
-            )
+        for speaker in sorted(speakers & set(teacher[part])):
+            text = f"speaker {speaker} is in the {part} part of its teacher"
+            yield _speakers(run, f"{name} {text}")
 
 
 def _speakers_of_teacher(run):
@@ -136,51 +162,46 @@ def _speakers_of_teacher(run):
     return read_protocol(path).get("speakers")
 
 
-def _speakers(item, text):
-    return Problem(SPEAKERS, f"{item.run.name}: {text}")
+def _speakers(run, text):
+    return Problem(SPEAKERS, f"{run.name}: {text}")
 
 
-# ---------------------------------------------------------------- noise
-
-
-def _shared_noise(item):
-    """Seconds of a recording that are learned from and tested with."""
-    card = item.card
-    tested = card.get("noise_evaluated", {})
-    known = "noise_ranges" in card and "noise_ranges_evaluated" in card
-    for name, heard in itertools.product(tested, card.get("noise_heard", ())):
-        if tested[name] != card["noise_heard"][heard]:
+def _shared_noise(run: RunFiles) -> Iterator[Problem]:
+    """Seconds of a recording both in the training and in the test."""
+    protocol = run.protocol
+    tested = protocol.get("noise_evaluated", {})
+    trained = protocol.get("noise_heard", {})
+    known = {"noise_ranges", "noise_ranges_evaluated"} <= protocol.keys()
+    for name, other in itertools.product(tested, trained):
+        if tested[name] != trained[other]:
             continue  # another recording
         if not known:
-            text = f"{PROTOCOL} does not say which part of {heard} it has heard"
             yield Problem(
                 NOISE,
-                f"{item.run.name}: {text}; give its training script, which only "
-                "writes that down if all epochs are done, and evaluate.py again",
+                f"{run.name}: {PROTOCOL} does not say which part of {other} was "
+                "used in training; give its training script, which only writes "
+                "that down if all epochs are done, and evaluate.py again",
             )
             return
-        start, stop = card["noise_ranges_evaluated"][name]
+        start, stop = protocol["noise_ranges_evaluated"][name]
         for part in ("train", "valid"):
-            first, last = card["noise_ranges"][heard][part]
+            first, last = protocol["noise_ranges"][other][part]
             if max(start, first) < min(stop, last):
                 yield Problem(
                     NOISE,
-                    f"{item.run.name}: {name} is tested with samples {start} to "
-                    f"{stop}, its {part} part has heard {first} to {last}",
+                    f"{run.name}: {name} is tested with samples {start} to "
+                    f"{stop}, its {part} part uses {first} to {last}",
                 )
 
 
-# --------------------------------------------------------- completeness
-
-
-def _missing_runs(study, runs):
+def _missing_runs(runs, all_runs):
     """Folds that others have, and trained runs without predictions."""
-    folds = {item.run.key[2] for item in study}
-    done = {item.run.key for item in study}
+    done = {run.key for run in runs}
+    folds = {fold for _, _, fold in done}
     expected = {(*key[:2], fold) for key in done for fold in folds}
     trained = {
         run.key
-        for run in runs
+        for run in all_runs
         if run.evaluation == "." and (run.folder / PROTOCOL).is_file()
     }
     for system, seed, fold in sorted((expected | trained) - done):
@@ -190,70 +211,58 @@ def _missing_runs(study, runs):
         )
 
 
-def _other_mixtures(study):
-    """Systems that heard something else under the same name."""
+def _other_mixtures(runs):
+    """Systems with other test inputs under the same name."""
     for key in ("weighting", "noise_evaluated"):
-        said = {}
-        for item in study:
-            value = json.dumps(item.card.get(key), sort_keys=True)
-            said.setdefault(value, item.run.name)
-        for value, name in list(said.items())[1:]:
-            first = next(iter(said.values()))
+        found: dict[str, str] = {}
+        for run in runs:
+            value = json.dumps(run.protocol.get(key), sort_keys=True)
+            found.setdefault(value, run.name)
+        (_, first), *others = found.items()
+        for value, name in others:
+            value = value if len(value) <= 60 else f"{value[:60]}…"
             yield Problem(
                 COMPLETENESS,
                 f"{name}: was evaluated with another {key} than {first} "
-                f"({_shortened(value)})",
+                f"({value})",
             )
 
 
-def _shortened(text, longest=60):
-    return text if len(text) <= longest else f"{text[:longest]}…"
-
-
-def _incomplete(study):
+def _incomplete(runs):
     """Each utterance of a fold in each condition, exactly once in each run."""
-    heard = pandas.concat([item.table[PLACE[1:]] for item in study])
-    conditions = heard.drop_duplicates()
-    for (seed, fold), items in _by_fold(study).items():
-        utterances = sorted(set().union(*map(_utterances, items)))
-        expected = pandas.DataFrame({"ID": utterances}).merge(
-            conditions, how="cross"
-        )
-        for item in items:
-            yield from _against(item, expected)
+    found = [run.table[KEYS].assign(run=run.name) for run in runs]
+    keys = pandas.concat(found, ignore_index=True)
+    conditions = keys[KEYS[1:]].drop_duplicates()
+    utterances = {}
+    for run in runs:
+        utterances.setdefault(run.key[1:], set()).update(_utterances(run))
+    wanted = DataFrame(
+        ((name, run.name) for run in runs for name in utterances[run.key[1:]]),
+        columns=["ID", "run"],
+    )
+    wanted = wanted.sort_values("ID").merge(conditions, how="cross")
+    both = wanted.merge(keys.drop_duplicates(), how="left", indicator=True)
+    missing = dict(iter(both[both["_merge"] == "left_only"].groupby("run")))
+    twice = keys[keys.duplicated()].drop_duplicates()
+    doubled = dict(iter(twice.groupby("run")))
+    for run in runs:
+        expected = len(utterances[run.key[1:]]) * len(conditions)
+        for what, rows in (("missing", missing), ("doubled", doubled)):
+            if run.name in rows:
+                yield Problem(
+                    COMPLETENESS,
+                    f"{run.name}: {len(rows[run.name])} of {expected} predictions "
+                    f"are {what}, e.g. {_condition(rows[run.name].iloc[0])}",
+                )
 
 
-def _by_fold(study):
-    folds = {}
-    for item in study:
-        folds.setdefault(item.run.key[1:], []).append(item)
-    return folds
-
-
-def _utterances(item):
+def _utterances(run):
     """Test utterances, by the manifest and by the predictions."""
-    path = item.run.folder / MANIFEST
-    known = set(item.table["ID"])
-    if path.is_file():
-        known |= set(pandas.read_csv(path, dtype={"ID": str})["ID"])
-    return known
+    known = set(run.table["ID"])
+    return known if run.manifest is None else known | set(run.manifest["ID"])
 
 
-def _against(item, expected):
-    places = item.table[PLACE]
-    twice = places[places.duplicated()].drop_duplicates()
-    both = expected.merge(places.drop_duplicates(), how="left", indicator=True)
-    missing = both[both["_merge"] == "left_only"]
-    for rows, what in ((missing, "missing"), (twice, "doubled")):
-        if len(rows):
-            yield Problem(
-                COMPLETENESS,
-                f"{item.run.name}: {len(rows)} of {len(expected)} predictions "
-                f"are {what}, e.g. {_place(rows.iloc[0])}",
-            )
-
-
-def _place(row):
+def _condition(row):
     if row["noise"] == CLEAN:
         return f"{row['ID']}, {CLEAN}"
     return f"{row['ID']} in {row['noise']} at {column(row['snr_db'])}"

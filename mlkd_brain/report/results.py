@@ -1,20 +1,24 @@
-"""What a study left behind: its runs' folders, or one archive of them.
+"""The files that a study leaves: folders of runs, or one archive of them.
 
 Authors
  * The MLKD team 2026
 """
 
 import contextlib
+import functools
 import io
 import json
 import lzma
 import pathlib
 import re
+import shutil
 import tarfile
 import tempfile
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import pandas
+from pandas import DataFrame
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import COMPLEXITY, PREDICTIONS, PROTOCOL, TRAIN_LOG
@@ -23,46 +27,99 @@ from mlkd_brain.run.protocol import read_protocol
 ARCHIVE = "runs.tar.xz"
 MANIFEST = "test.csv"
 COLUMNS = "system seed fold ID spk_id noise snr_db emo predicted".split()
+#: Columns of text: speakers such as 03 are no numbers, and grouping Python's
+#: strings is several times as fast as grouping Arrow's.
+TEXTS = ("system", "ID", "spk_id", "noise", "emo", "predicted")
 #: Digits of a probability after the point: what the archive keeps.
 DIGITS = 3
 ENTRY = re.compile(r"(train|valid) ([^:,]+): ([^,\s]+)")
+LOG_COLUMNS = ["system", "seed", "fold", "epoch", "part", "term", "value"]
 
 
-class Run(NamedTuple):
-    """Where one system of one seed and fold is, and one evaluation of it."""
+class RunFiles:
+    """The files of one run and of one of its evaluations, each read once.
 
-    folder: pathlib.Path
-    evaluated: pathlib.Path
+    Arguments
+    ---------
+    folder : pathlib.Path
+        ``<system>/<seed>/fold_<k>``.
+    evaluation : str
+        Folder below it, "." for the run's own evaluation.
+    """
 
-    @property
-    def name(self):
-        """``<system>/<seed>/fold_<k>``, and the evaluation's folder if any."""
-        parts = (*self.folder.parts[-3:], self.evaluation)
-        return "/".join(part for part in parts if part != ".")
+    def __init__(self, folder: pathlib.Path, evaluation: str = "."):
+        self.folder, self.evaluation = folder, evaluation
+        self.evaluated = folder / evaluation
+        system, seed, fold = folder.parts[-3:]
+        self.key = system, seed, int(fold.removeprefix("fold_"))
+        below = [] if evaluation == "." else [evaluation]
+        self.name = "/".join([*folder.parts[-3:], *below])
 
-    @property
-    def evaluation(self):
-        """The evaluation's folder below the run's."""
-        return str(self.evaluated.relative_to(self.folder))
+    @functools.cached_property
+    def protocol(self) -> dict[str, Any]:
+        """The evaluation's protocol.json."""
+        return _read_protocol(self.evaluated)
 
-    @property
-    def key(self):
-        """System, seed and fold."""
-        system, seed, fold = self.folder.parts[-3:]
-        return system, seed, int(fold.removeprefix("fold_"))
+    @functools.cached_property
+    def table(self) -> DataFrame:
+        """The evaluation's predictions.csv."""
+        return read_table(self.evaluated / PREDICTIONS)
+
+    @functools.cached_property
+    def manifest(self) -> DataFrame | None:
+        """The run's test.csv, if it has one."""
+        path = self.folder / MANIFEST
+        if not path.is_file():
+            return None
+        return pandas.read_csv(path, dtype={"ID": object})
+
+    def predictions(self) -> DataFrame:
+        """The table, with ``gender`` and ``style`` of the manifest if known."""
+        if self.manifest is None:
+            return self.table
+        known = [n for n in ("ID", "gender", "style") if n in self.manifest]
+        return self.table.merge(self.manifest[known], on="ID", how="left")
+
+    def log(self) -> DataFrame:
+        """One row an epoch, part and term; of a repeated epoch the last."""
+        values = {}
+        path = self.folder / TRAIN_LOG
+        for line in path.read_text().splitlines() if path.is_file() else ():
+            if epoch := re.match(r"epoch: (\d+)", line):
+                for part, term, value in ENTRY.findall(line):
+                    values[int(epoch[1]), part, term] = float(value)
+        rows = [(*self.key, *index, value) for index, value in values.items()]
+        return DataFrame(rows, columns=LOG_COLUMNS)
+
+    def costs(self) -> dict[str, Any]:
+        """The system and what complexity.json has."""
+        path = self.evaluated / COMPLEXITY
+        known = json.loads(path.read_text()) if path.is_file() else {}
+        return {"system": self.key[0], **known}
+
+    def packed(self) -> dict[pathlib.Path, bytes]:
+        """Path of each file that an archive keeps, to its bytes."""
+        files = [self.folder / MANIFEST, self.folder / TRAIN_LOG]
+        files.append(self.evaluated / COMPLEXITY)
+        kept = {path: path.read_bytes() for path in files if path.is_file()}
+        for folder in {self.folder, self.evaluated}:
+            text = json.dumps(_read_protocol(folder), indent=2)
+            kept[folder / PROTOCOL] = text.encode()
+        table = self.table.to_csv(index=False)
+        return {**kept, self.evaluated / PREDICTIONS: table.encode()}
 
 
-class Study(NamedTuple):
+class Results(NamedTuple):
     """All that a report is made from."""
 
-    predictions: pandas.DataFrame
-    protocols: list
-    curves: pandas.DataFrame
-    costs: pandas.DataFrame
+    predictions: DataFrame  # with gender and style, if known
+    protocols: list[dict[str, Any]]
+    curves: DataFrame  # one row an epoch and term
+    costs: DataFrame  # one row a complexity.json
 
 
 @contextlib.contextmanager
-def unpacked(results):
+def unpacked(results: str | pathlib.Path) -> Iterator[pathlib.Path]:
     """The folder of the runs; an archive is unpacked for as long as it is read.
 
     Arguments
@@ -96,7 +153,11 @@ def unpacked(results):
         yield pathlib.Path(folder)
 
 
-def find_runs(results_folder, evaluation=".", folds=None):
+def find_runs(
+    results_folder: str | pathlib.Path,
+    evaluation: str = ".",
+    folds: Sequence[int] | None = None,
+) -> list[RunFiles]:
     """Every run below a folder, evaluated or not, sorted.
 
     Arguments
@@ -106,37 +167,34 @@ def find_runs(results_folder, evaluation=".", folds=None):
     evaluation : str
         Folder below ``fold_<k>`` of another evaluation, e.g. "weighting_none".
     folds : list of int, optional
-        These alone.
+        Only these; all by default.
 
     Returns
     -------
-    list of Run
+    list of RunFiles
         By system, seed and fold.
     """
     runs = [
-        Run(folder, folder / evaluation)
+        RunFiles(folder, evaluation)
         for folder in pathlib.Path(results_folder).glob("*/*/fold_*")
         if folder.name.removeprefix("fold_").isdigit()
     ]
-    return sorted(
-        (run for run in runs if not folds or run.key[2] in folds),
-        key=lambda run: run.key,
-    )
+    runs = [run for run in runs if not folds or run.key[2] in folds]
+    return sorted(runs, key=lambda run: run.key)
 
 
-def evaluated_runs(results_folder, evaluation=".", folds=None):
-    """The runs that have predictions; arguments as in ``find_runs``.
+def evaluated_runs(
+    results_folder: str | pathlib.Path, evaluation: str = ".", folds: Any = None
+) -> list[RunFiles]:
+    """The runs of ``find_runs`` that have predictions.
 
     Raises
     ------
     InputError
         If there are none.
     """
-    runs = [
-        run
-        for run in find_runs(results_folder, evaluation, folds)
-        if (run.evaluated / PREDICTIONS).is_file()
-    ]
+    runs = find_runs(results_folder, evaluation, folds)
+    runs = [run for run in runs if (run.evaluated / PREDICTIONS).is_file()]
     if not runs:
         raise InputError(
             f"{results_folder}: holds no <system>/<seed>/fold_<k>/{evaluation}/"
@@ -145,40 +203,23 @@ def evaluated_runs(results_folder, evaluation=".", folds=None):
     return runs
 
 
-def read_study(results_folder, evaluation=".", folds=None):
-    """Read everything of the runs that have predictions.
-
-    Arguments are those of ``find_runs``.
-
-    Raises
-    ------
-    InputError
-        If there are none, or a protocol.json is damaged.
-
-    Returns
-    -------
-    Study
-        ``predictions`` joined, with the ``gender`` and ``style`` of test.csv;
-        ``protocols``, a list of dict; ``curves``, one row an epoch and term;
-        ``costs``, one row for each complexity.json.
-    """
-    runs = evaluated_runs(results_folder, evaluation, folds)
-    return Study(
-        pandas.concat([_read_run(run) for run in runs], ignore_index=True),
-        [read_card(run.evaluated) for run in runs],
-        pandas.concat([_read_log(run) for run in runs], ignore_index=True),
-        pandas.DataFrame([_read_costs(run) for run in runs]),
+def read_results(runs: Sequence[RunFiles]) -> Results:
+    """Everything that a report needs of some runs; InputError if damaged."""
+    return Results(
+        pandas.concat([run.predictions() for run in runs], ignore_index=True),
+        [run.protocol for run in runs],
+        pandas.concat([run.log() for run in runs], ignore_index=True),
+        DataFrame([run.costs() for run in runs]),
     )
 
 
-def read_predictions(results_folder, evaluation=".", folds=None):
-    """The predictions of ``read_study`` alone."""
-    runs = evaluated_runs(results_folder, evaluation, folds)
-    return pandas.concat([_read_run(run) for run in runs], ignore_index=True)
+def read_predictions(*which: Any) -> DataFrame:
+    """All predictions of ``evaluated_runs(*which)``, see ``RunFiles``."""
+    return read_results(evaluated_runs(*which)).predictions
 
 
-def read_table(path):
-    """A predictions.csv; speakers such as 03 stay text.
+def read_table(path: str | pathlib.Path) -> DataFrame:
+    """A predictions.csv.
 
     Arguments
     ---------
@@ -196,7 +237,7 @@ def read_table(path):
         Probabilities rounded as in the archive, so that both give one report.
     """
     try:
-        table = pandas.read_csv(path, dtype={"ID": str, "spk_id": str})
+        table = pandas.read_csv(path, dtype=dict.fromkeys(TEXTS, object))
     except (pandas.errors.ParserError, ValueError) as error:
         raise InputError(
             f"{path}: cannot be read ({error}); run evaluate.py again."
@@ -210,80 +251,45 @@ def read_table(path):
     return table.assign(**table[probabilities].round(DIGITS))
 
 
-def read_card(folder):
-    """A protocol.json; of an encoder's folder the name alone is kept.
-
-    Where a folder lies is no fact of a study, and nobody else's business.
-    """
-    card = read_protocol(folder)
-    hub = card.get("wav2vec2_hub")
+def _read_protocol(folder):
+    """Where an encoder's folder lies is private: its name alone is kept."""
+    protocol = read_protocol(folder)
+    hub = protocol.get("wav2vec2_hub")
     if hub and pathlib.Path(hub).is_absolute():
-        card["wav2vec2_hub"] = pathlib.Path(hub).name
-    return card
+        protocol["wav2vec2_hub"] = pathlib.Path(hub).name
+    return protocol
 
 
-def _read_run(run):
-    table = read_table(run.evaluated / PREDICTIONS)
-    if not (run.folder / MANIFEST).is_file():
-        return table
-    manifest = pandas.read_csv(run.folder / MANIFEST, dtype={"ID": str})
-    wanted = [n for n in ("ID", "gender", "style") if n in manifest]
-    return table.merge(manifest[wanted], on="ID", how="left")
-
-
-def _read_log(run):
-    """One row an epoch, part and term; of a repeated epoch the last counts."""
-    values = {}
-    path = run.folder / TRAIN_LOG
-    for line in path.read_text().splitlines() if path.is_file() else ():
-        epoch = re.match(r"epoch: (\d+)", line)
-        for part, term, value in ENTRY.findall(line) if epoch else ():
-            values[int(epoch[1]), part, term] = float(value)
-    rows = [(*run.key, *place, value) for place, value in values.items()]
-    return pandas.DataFrame(
-        rows,
-        columns=["system", "seed", "fold", "epoch", "part", "term", "value"],
-    )
-
-
-def _read_costs(run):
-    path = run.evaluated / COMPLEXITY
-    known = json.loads(path.read_text()) if path.is_file() else {}
-    return {"system": run.key[0], **known}
-
-
-def pack(results_folder, path, evaluation=".", folds=None):
+def pack(
+    runs: Sequence[RunFiles],
+    results_folder: str | pathlib.Path,
+    path: str | pathlib.Path,
+    earlier: str | pathlib.Path | None = None,
+) -> None:
     """Keep what a report needs of its runs in one small archive.
 
     Arguments
     ---------
+    runs : list of RunFiles
+        Evaluated.
     results_folder : str or pathlib.Path
         Holds the runs.
     path : str or pathlib.Path
         The archive, a tar.xz; the same runs give the same bytes.
-    evaluation, folds
-        See ``find_runs``.
+    earlier : str or pathlib.Path, optional
+        Archive that may hold just these runs: then it is copied, because
+        compressing takes longer than all the rest of a report.
     """
-    with tarfile.open(path, "w:xz", preset=9) as archive:
-        for run in evaluated_runs(results_folder, evaluation, folds):
-            for file, content in sorted(_kept(run).items()):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for run in runs:
+            for file, content in sorted(run.packed().items()):
                 name = file.relative_to(results_folder)
                 entry = tarfile.TarInfo(name.as_posix())
                 entry.size = len(content)
                 archive.addfile(entry, io.BytesIO(content))
-
-
-def _kept(run):
-    """Path of each file that is packed to its bytes."""
-    files = (
-        run.folder / MANIFEST,
-        run.folder / TRAIN_LOG,
-        run.evaluated / COMPLEXITY,
-    )
-    kept = {path: path.read_bytes() for path in files if path.is_file()}
-    for folder in {run.folder, run.evaluated}:
-        card = json.dumps(read_card(folder), indent=2)
-        kept[folder / PROTOCOL] = card.encode()
-    table = read_table(run.evaluated / PREDICTIONS)
-    kept[run.evaluated / PREDICTIONS] = table.to_csv(index=False).encode()
-    return kept
+    if earlier and lzma.open(earlier).read() == packed.getvalue():
+        shutil.copyfile(earlier, path)
+    else:
+        content = lzma.compress(packed.getvalue(), preset=9)
+        pathlib.Path(path).write_bytes(content)

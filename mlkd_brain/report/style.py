@@ -4,14 +4,17 @@ Authors
  * The MLKD team 2026
 """
 
-import io
+import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from mlkd_brain.report.titles import in_order
+from mlkd_brain.report.tables import in_order
 
 DPI = 150
 WIDTH = 8.5  # inches; a README shows them about 880 pixels wide
@@ -39,7 +42,7 @@ LOOKS = {
 OTHERS = ("#56B4E9", "#8C6D31", "#7B4173", "#637939")
 
 
-def colours(systems):
+def colours(systems: Sequence[str]) -> dict[str, str]:
     """Colour of each system, the same in every figure.
 
     Example
@@ -53,17 +56,19 @@ def colours(systems):
     return {name: {**known, **more}[name] for name in systems}
 
 
-def marker(system):
+def marker(system: str) -> str:
     """Marker of a system."""
     return LOOKS[system][1] if system in LOOKS else "P"
 
 
-def spoken(system):
+def spoken(system: str) -> str:
     """A system's name without underscores."""
     return system.replace("_", " ")
 
 
-def new_figure(rows, columns, height, **options):
+def new_figure(
+    rows: int, columns: int, height: float, **options: Any
+) -> tuple[Figure, np.ndarray]:
     """A figure of README width and its axes, (rows, columns).
 
     Arguments
@@ -74,15 +79,8 @@ def new_figure(rows, columns, height, **options):
         Inches.
     **options
         Passed to ``subplots``.
-
-    Returns
-    -------
-    figure : matplotlib.figure.Figure
-        Laid out so that nothing overlaps.
-    axes : np.ndarray
-        (rows, columns).
     """
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = Figure((WIDTH, height), DPI, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **options)
     for panel in axes.flat:
         panel.spines[["top", "right"]].set_visible(False)
@@ -93,7 +91,9 @@ def new_figure(rows, columns, height, **options):
     return figure, axes
 
 
-def panel_grid(count, height, **options):
+def panel_grid(
+    count: int, height: float, **options: Any
+) -> tuple[Figure, np.ndarray, list[Any]]:
     """A figure for some panels, at most three a row.
 
     Arguments
@@ -107,12 +107,10 @@ def panel_grid(count, height, **options):
 
     Returns
     -------
-    figure : matplotlib.figure.Figure
-        With room for a legend.
-    axes : np.ndarray
-        (rows, columns).
+    figure, axes
+        As from ``new_figure``, with room for a legend.
     panels : list
-        The first ``count`` axes; the others are not seen.
+        The first ``count`` axes; the others are hidden.
     """
     columns = 2 if count in (2, 4) else min(3, count)
     rows = -(-count // columns)
@@ -122,28 +120,20 @@ def panel_grid(count, height, **options):
     return figure, axes, list(axes.flat[:count])
 
 
-def save_png(figure, path):
-    """Write a figure with at most 256 colours, a third of the bytes.
-
-    Arguments
-    ---------
-    figure : matplotlib.figure.Figure
-        Drawn.
-    path : str or pathlib.Path
-        The png.
-    """
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=DPI)
-    picture = Image.open(drawn).convert("RGB")
+def save_png(figure: Figure, path: str | pathlib.Path) -> None:
+    """Write a figure with at most 256 colours, a third of the bytes."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
-def heading(panel, text):
+def heading(panel: Any, text: str) -> None:
     """A panel's title, at its left."""
     panel.set_title(text, fontsize=9, loc="left")
 
 
-def label_ends(panel, ends):
+def label_ends(panel: Any, ends: dict[str, tuple]) -> None:
     """Write each curve's name at its end, apart from one another.
 
     Arguments
@@ -157,9 +147,9 @@ def label_ends(panel, ends):
     inches = panel.get_window_extent().height / panel.figure.dpi
     apart = (high - low) * LINE / inches
     names = sorted(ends, key=lambda name: ends[name][1])
-    places = spread([ends[name][1] for name in names], apart)
+    heights = spread([ends[name][1] for name in names], apart)
     x = max(end[0] for end in ends.values())
-    for name, y in zip(names, places):
+    for name, y in zip(names, heights):
         panel.annotate(
             spoken(name),
             (x, y),
@@ -172,7 +162,7 @@ def label_ends(panel, ends):
         )
 
 
-def legend(figure, systems):
+def legend(figure: Figure, systems: Sequence[str]) -> None:
     """Names of the systems below a figure."""
     handles = [
         Line2D(
@@ -195,7 +185,7 @@ def legend(figure, systems):
     )
 
 
-def spread(values, apart):
+def spread(values: Sequence[float], apart: float) -> list[float]:
     """Rising values moved as little as needed to be some distance apart.
 
     Example

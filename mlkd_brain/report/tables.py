@@ -1,49 +1,61 @@
-"""Tables of accuracy: systems, noises, speakers, conditions.
+"""Tables of accuracy: systems, noises, speakers, calibration.
 
 Authors
  * The MLKD team 2026
 """
 
+import functools
+import math
 import re
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import pandas
+from pandas import DataFrame
 
 from mlkd_brain.markdown import markdown_table
 from mlkd_brain.names import CLEAN
-from mlkd_brain.report import paper
-from mlkd_brain.report.cells import NOTHING, number, signed
 from mlkd_brain.report.statistics import (
     accuracies_of_runs,
     accuracy,
+    calibration_error,
     interval,
 )
-from mlkd_brain.report.titles import in_order, unseen_noises, with_runs
+
+#: Known systems, in the order of a table; others follow.
+SYSTEMS = (
+    "teacher",
+    "no_front_end",
+    "vad",
+    "nmf",
+    "vad_nmf",
+    "no_front_end_matched",
+    "vad_matched",
+    "nmf_matched",
+    "vad_nmf_matched",
+    "student_unsupervised",
+    "student_from_teacher",
+    "student",
+    "student_scaled",
+    "student_searched",
+)
+MISSING = "–"  # of a cell without data
+#: Predictions of each system in each condition, see ``index_by_condition``.
+Index = dict[Any, dict[str, DataFrame]]
 
 
 class Table(NamedTuple):
-    """A table that is written in several languages.
+    """A table that is written as Markdown and as LaTeX."""
 
-    Arguments
-    ---------
-    name : str
-        Of its file.
-    title : str
-        What it rests on.
-    frame : pandas.DataFrame
-        Text in cells; the first column names the row.
-    """
-
-    name: str
+    name: str  # of its file
     title: str
-    frame: pandas.DataFrame
+    frame: DataFrame  # text in cells; the first column names the row
 
-    def markdown(self):
+    def markdown(self) -> str:
         """Title in bold, then the table."""
-        rows = self.frame.to_numpy().tolist()
-        return f"**{self.title}**\n\n{markdown_table(list(self.frame), rows)}"
+        return f"**{self.title}**\n\n{to_markdown(self.frame)}"
 
-    def latex(self):
+    def latex(self) -> str:
         """A table environment (package booktabs), special characters escaped.
 
         Example
@@ -63,8 +75,122 @@ class Table(NamedTuple):
         return text.replace("−", "$-$").replace("±", r"$\pm$")
 
 
-def conditions(predictions, noises):
-    """Columns of Table 1: each SNR under some noises, then clean speech.
+def to_markdown(frame: DataFrame) -> str:
+    """A frame of text as a Markdown table."""
+    return markdown_table(list(frame), frame.to_numpy().tolist())
+
+
+def number(value: float) -> str:
+    """One decimal."""
+    return f"{value:.1f}"
+
+
+def signed(value: float) -> str:
+    """One decimal, with its sign; a true minus.
+
+    Example
+    -------
+    >>> signed(1.25), signed(-3.0)
+    ('+1.2', '−3.0')
+    """
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def listed(items: Iterable[Any]) -> str:
+    """Items with commas between them."""
+    return ", ".join(map(str, items))
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Whole numbers, sorted, neighbours as a range.
+
+    Example
+    -------
+    >>> ranges([3, 1, 2, 5])
+    '1–3, 5'
+    """
+    parts: list[list[int]] = []
+    for value in sorted(numbers):
+        if parts and value == parts[-1][-1] + 1:
+            parts[-1].append(value)
+        else:
+            parts.append([value])
+    return listed("–".join(map(str, sorted({p[0], p[-1]}))) for p in parts)
+
+
+def _or_missing(cell):
+    """Let a cell without predictions be ``MISSING``."""
+
+    @functools.wraps(cell)
+    def checked(predictions, name="UA"):
+        empty = predictions is None or predictions.empty
+        return MISSING if empty else cell(predictions, name)
+
+    return checked
+
+
+@_or_missing
+def pooled(predictions, name):
+    """Accuracy of all utterances taken together."""
+    return number(accuracy(predictions, name))
+
+
+@_or_missing
+def pooled_with_spread(predictions, name):
+    """Pooled accuracy, ± the standard deviation over runs if several."""
+    runs = accuracies_of_runs(predictions, name)
+    return _with_spread(accuracy(predictions, name), runs)
+
+
+@_or_missing
+def mean_with_spread(predictions, name):
+    """Mean over runs (folds and seeds) ± their standard deviation."""
+    runs = accuracies_of_runs(predictions, name)
+    return _with_spread(runs.mean(), runs)
+
+
+def _with_spread(value, runs):
+    return number(value) + (f" ± {runs.std():.1f}" if len(runs) > 1 else "")
+
+
+@_or_missing
+def pooled_with_interval(predictions, name):
+    """Pooled accuracy and its 95 % interval, e.g. ``82.1 [78.0, 85.9]``."""
+    low, high = interval(predictions, name)
+    value = number(accuracy(predictions, name))
+    return value if math.isnan(low) else f"{value} [{low:.1f}, {high:.1f}]"
+
+
+@_or_missing
+def _calibration(predictions, _):
+    return number(calibration_error(predictions))
+
+
+def in_order(systems: Iterable[str]) -> list[str]:
+    """Known systems first, then the others by name.
+
+    Example
+    -------
+    >>> in_order({"student", "another", "teacher"})
+    ['teacher', 'student', 'another']
+    """
+    names = set(systems)
+    known = [name for name in SYSTEMS if name in names]
+    return known + sorted(names.difference(SYSTEMS))
+
+
+def systems_of(table: DataFrame) -> list[str]:
+    """Systems of a table of predictions or logs, in order."""
+    return in_order(table["system"].unique())
+
+
+def for_system(system: str, table: DataFrame) -> DataFrame:
+    """The rows of one system."""
+    return table[table["system"] == system]
+
+
+def index_by_condition(predictions: DataFrame, noises: Sequence[str]) -> Index:
+    """Predictions of each system at each SNR under some noises, and clean.
 
     Arguments
     ---------
@@ -76,25 +202,72 @@ def conditions(predictions, noises):
     Returns
     -------
     dict
-        SNR in dB, or "clean", to the predictions there.
+        SNR in dB (rising), or "clean" (last), to system to its predictions.
     """
-    noisy = predictions[predictions["noise"].isin(noises)]
-    heard = dict(iter(noisy.groupby("snr_db")))
-    clean = predictions[predictions["noise"] == CLEAN]
-    return {**heard, **({} if clean.empty else {CLEAN: clean})}
+    used = predictions[predictions["noise"].isin([*noises, CLEAN])]
+    index: Index = {}
+    groups = used.groupby(["snr_db", "system"], dropna=False)
+    for (snr_db, system), own in groups:
+        key = CLEAN if math.isnan(snr_db) else snr_db
+        index.setdefault(key, {})[system] = own
+    return index
 
 
-def column(condition):
-    """Heading of a condition, e.g. ``5 dB``."""
+def column(condition: Any) -> str:
+    """Heading of an SNR in dB or of clean speech, e.g. ``5 dB``."""
     return condition if condition == CLEAN else f"{condition:g} dB"
 
 
-def of(system, predictions):
-    """The predictions of one system."""
-    return predictions[predictions["system"] == system]
+def rows_by_system(
+    predictions: DataFrame, heading: str
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each system and the columns that begin its row: name, folds, seeds."""
+    runs = runs_of(predictions)
+    for system in systems_of(runs):
+        own = folds_and_seeds(for_system(system, runs))
+        yield system, {heading: system, **own}
 
 
-def systems_frame(predictions, noises, cell, name="UA"):
+def runs_of(predictions: DataFrame) -> DataFrame:
+    """System, seed and fold of each run."""
+    return predictions[["system", "seed", "fold"]].drop_duplicates()
+
+
+def folds_and_seeds(runs: DataFrame) -> dict[str, str]:
+    """The columns ``folds`` and ``seeds`` of a row.
+
+    Arguments
+    ---------
+    runs : pandas.DataFrame
+        ``seed`` and ``fold``, e.g. predictions.
+
+    Returns
+    -------
+    dict
+        Seeds with other folds stand apart, in the same order in both.
+
+    Example
+    -------
+    >>> runs = pandas.DataFrame({"seed": [1, 1, 2], "fold": [1, 2, 2]})
+    >>> folds_and_seeds(runs)
+    {'folds': '1–2 / 2', 'seeds': '1 / 2'}
+    """
+    seeds: dict[str, list[int]] = {}
+    for seed, folds in runs.groupby("seed")["fold"]:
+        seeds.setdefault(ranges(folds.unique()), []).append(seed)
+    return {
+        "folds": " / ".join(seeds),
+        "seeds": " / ".join(map(ranges, seeds.values())),
+    }
+
+
+def systems_frame(
+    predictions: DataFrame,
+    noises: Sequence[str],
+    cell: Callable[..., str],
+    name: str = "UA",
+    unit: str = "%",
+) -> DataFrame:
     """Table 1 of the paper: systems x SNR and clean, over some noises.
 
     Arguments
@@ -104,62 +277,38 @@ def systems_frame(predictions, noises, cell, name="UA"):
     noises : list of str
         Noise types to pool.
     cell : callable
-        Predictions and ``name`` to text, see ``mlkd_brain.report.cells``.
-    name : str
-        "UA" or "WA".
+        Predictions, or None, and ``name`` to text; see the cells above.
+    name, unit : str
+        "UA" or "WA"; of the heading.
 
     Returns
     -------
     pandas.DataFrame
-        Text; percent.
+        Text.
     """
-    heard = conditions(predictions, noises)
-    return pandas.DataFrame(
+    index = index_by_condition(predictions, noises)
+    return DataFrame(
         {
-            f"{name} %": with_runs(system, predictions),
+            **head,
             **{
-                column(key): cell(of(system, own), name)
-                for key, own in heard.items()
+                column(key): cell(parts.get(system), name)
+                for key, parts in index.items()
             },
         }
-        for system in in_order(predictions["system"].unique())
+        for system, head in rows_by_system(predictions, f"{name} {unit}")
     )
 
 
-def frame_beside_paper(predictions, noises, cell):
-    """Table 1 with the paper's numbers, and the differences, below each system.
-
-    Arguments are those of ``systems_frame``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text; percent, differences in points.
-    """
-    frame = systems_frame(predictions, noises, cell)
-    heard = conditions(predictions, noises)
-    rows = []
-    systems = in_order(predictions["system"].unique())
-    for system, (_, row) in zip(systems, frame.iterrows()):
-        rows.append(row.tolist())
-        if system in paper.FACTORY:
-            rows += _paper_rows(paper.FACTORY[system], system, heard)
-    return pandas.DataFrame(rows, columns=frame.columns)
+def calibration_frame(
+    predictions: DataFrame, noises: Sequence[str]
+) -> DataFrame:
+    """Expected calibration error in points; as ``systems_frame``."""
+    return systems_frame(predictions, noises, _calibration, "ECE,", "points")
 
 
-def _paper_rows(known, system, heard):
-    told, differences = ["paper"], ["difference"]
-    for key, predictions in heard.items():
-        own = of(system, predictions)
-        told.append(number(known[key]) if key in known else NOTHING)
-        comparable = key in known and len(own)
-        differences.append(
-            signed(accuracy(own) - known[key]) if comparable else NOTHING
-        )
-    return [told, differences]
-
-
-def noises_frame(predictions, unseen=()):
+def noises_frame(
+    predictions: DataFrame, unseen: Collection[str] = ()
+) -> DataFrame:
     """Table 2 of the paper: noises x SNR for one system, with a true mean.
 
     Arguments
@@ -167,28 +316,24 @@ def noises_frame(predictions, unseen=()):
     predictions : pandas.DataFrame
         Of one system.
     unseen : collection of str
-        Noise types to mark as not heard in training.
+        Noise types to mark as unseen in training.
 
     Returns
     -------
     pandas.DataFrame
-        Text; UA in percent, pooled over folds. The last row and the last
+        Text; UA in percent, pooled over runs. The last row and the last
         column are means of the cells.
     """
-    cells = cell_means(predictions)
+    cells = cell_means(predictions).rename(columns=column)
     cells.loc["mean"] = cells.mean()
     cells["mean"] = cells.mean(axis=1)
     marks = [f"{n} (unseen)" if n in unseen else n for n in cells.index]
-    frame = cells.map(number).rename(columns=lambda key: _heading(key))
+    frame = cells.map(number)
     frame.insert(0, "UA %", marks)
     return frame.reset_index(drop=True)
 
 
-def _heading(key):
-    return key if key == "mean" else column(key)
-
-
-def cell_means(predictions):
+def cell_means(predictions: DataFrame) -> DataFrame:
     """UA of one system under each noise (row) and SNR (column), percent."""
     noisy = predictions[predictions["noise"] != CLEAN]
     groups = noisy.groupby(["noise", "snr_db"], sort=False)
@@ -197,61 +342,86 @@ def cell_means(predictions):
     return values.unstack().reindex(order).sort_index(axis="columns")
 
 
-def table_2_frame(predictions, protocols):
+def table_2_frame(
+    predictions: DataFrame, protocols: Sequence[dict]
+) -> DataFrame:
     """Table 2 of every system, one below the other."""
     parts = []
-    for system in in_order(predictions["system"].unique()):
-        own = of(system, predictions)
+    for system, head in rows_by_system(predictions, "UA %"):
+        own = for_system(system, predictions)
         if (own["noise"] == CLEAN).all():
             continue
         unseen = unseen_noises(system, own["noise"].unique(), protocols)
         frame = noises_frame(own, unseen).rename(columns={"UA %": "noise"})
-        frame.insert(0, "UA %", with_runs(system, predictions))
+        for position, (name, text) in enumerate(head.items()):
+            frame.insert(position, name, text)
         parts.append(frame)
-    return pandas.concat(parts).fillna(NOTHING)
+    return pandas.concat(parts).fillna(MISSING)
 
 
-def means_frame(predictions):
-    """Mean UA over all noises and SNRs, beside the paper's."""
-    rows = []
-    for system in in_order(predictions["system"].unique()):
-        mean = cell_means(of(system, predictions)).mean(axis=None)
-        known = paper.MEAN.get(system)
-        rows.append(
-            {
-                "UA %": with_runs(system, predictions),
-                "mean": number(mean),
-                "paper": NOTHING if known is None else number(known),
-                "difference": NOTHING
-                if known is None
-                else signed(mean - known),
-            }
-        )
-    return pandas.DataFrame(rows)
-
-
-def all_cells(predictions):
-    """Every system in every condition, with all that is known of its error.
+def speakers_frame(predictions: DataFrame, noises: Sequence[str]) -> DataFrame:
+    """UA of each speaker, gender and style: in noise, and of clean speech.
 
     Arguments
     ---------
     predictions : pandas.DataFrame
-        Of several systems.
+        Of several systems; rows of genders and styles need its columns
+        ``gender`` and ``style``.
+    noises : list of str
+        Noise types to pool.
 
     Returns
     -------
     pandas.DataFrame
-        ``system, noise, snr_db, utterances, runs, ua, ua_low, ua_high,
-        ua_mean_of_runs, ua_sd_of_runs, wa``; accuracies in percent.
+        Text, ``noise / clean``, percent; the seeds in the last row.
     """
+    used = predictions[predictions["noise"].isin([*noises, CLEAN])]
+    systems = systems_of(predictions)
     rows = []
-    order = ["system", "noise", "snr_db"]
-    for place, own in predictions.groupby(order, dropna=False, sort=False):
+    for key, label in (("spk_id", ""), ("gender", "gender "), ("style", "")):
+        groups = dict(iter(used.groupby(key))) if key in used else {}
+        if key != "spk_id" and len(groups) < 2:
+            continue  # nothing to tell apart
+        for value, own in groups.items():
+            name = speaker_name(value, own) if key == "spk_id" else value
+            parts = dict(iter(own.groupby("system")))
+            rows.append(
+                {
+                    "UA %": f"{label}{name}",
+                    "utterances": str(own["ID"].nunique()),
+                    **{s: _noisy_and_clean(parts.get(s)) for s in systems},
+                }
+            )
+    heads = rows_by_system(predictions, "")
+    seeds = {system: head["seeds"] for system, head in heads}
+    rows.append({"UA %": "seeds", "utterances": MISSING, **seeds})
+    return DataFrame(rows)
+
+
+def speaker_name(speaker: str, predictions: DataFrame) -> str:
+    """A speaker and, if known, the gender; of that speaker's predictions."""
+    if "gender" not in predictions:
+        return speaker
+    return f"{speaker} ({predictions['gender'].iloc[0]})"
+
+
+def _noisy_and_clean(predictions):
+    if predictions is None:
+        return f"{MISSING} / {MISSING}"
+    clean = predictions["noise"] == CLEAN
+    return f"{pooled(predictions[~clean])} / {pooled(predictions[clean])}"
+
+
+def all_cells(predictions: DataFrame) -> DataFrame:
+    """Every system in every condition, with its errors; in percent."""
+    rows = []
+    keys = ["system", "noise", "snr_db"]
+    for key, own in predictions.groupby(keys, dropna=False, sort=False):
         runs = accuracies_of_runs(own)
         low, high = interval(own)
         rows.append(
             {
-                **dict(zip(order, place)),
+                **dict(zip(keys, key)),
                 "utterances": own["ID"].nunique(),
                 "runs": len(runs),
                 "ua": accuracy(own),
@@ -262,4 +432,44 @@ def all_cells(predictions):
                 "wa": accuracy(own, "WA"),
             }
         )
-    return pandas.DataFrame(rows).round(2)
+    return DataFrame(rows).round(2)
+
+
+def common_noises(predictions: DataFrame) -> list[str]:
+    """Noise types that every system was scored on, in order."""
+    noisy = predictions[predictions["noise"] != CLEAN]
+    systems = noisy.groupby("noise", sort=False)["system"].nunique()
+    return list(systems[systems == predictions["system"].nunique()].index)
+
+
+def unseen_noises(
+    system: str, noises: Iterable[str], protocols: Iterable[dict]
+) -> list[str]:
+    """Noise types that a system was never trained on; none for a teacher.
+
+    Recordings are told apart by their content, not by their names.
+    """
+    trained = [
+        protocol
+        for protocol in protocols
+        if protocol["system"] == system and "noise_heard" in protocol
+    ]
+    return [
+        noise
+        for noise in noises
+        if any(
+            protocol["noise_evaluated"].get(noise)
+            not in protocol["noise_heard"].values()
+            for protocol in trained
+        )
+    ]
+
+
+def unseen_note(noises: Sequence[str], protocols: Sequence[dict]) -> str:
+    """Which noises are unseen by which system, to end a title; or nothing."""
+    notes = [
+        f"{listed(unseen)} unseen by {system}"
+        for system in in_order(protocol["system"] for protocol in protocols)
+        if (unseen := unseen_noises(system, noises, protocols))
+    ]
+    return f" ({'; '.join(notes)})" if notes else ""

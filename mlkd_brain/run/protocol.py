@@ -39,7 +39,7 @@ def refuse_other_settings(
     hparams_file: str | pathlib.Path,
     overrides: str,
     output_folder: str | pathlib.Path,
-    changeable: Collection[str] = (),
+    also_changeable: Collection[str] = (),
 ) -> None:
     """Refuse to resume a run with other settings than it was started with.
 
@@ -54,7 +54,7 @@ def refuse_other_settings(
         Options that replace its keys.
     output_folder : str or pathlib.Path
         Of the run.
-    changeable : collection of str
+    also_changeable : collection of str
         More keys that may change, as in an evaluation.
 
     Raises
@@ -68,7 +68,9 @@ def refuse_other_settings(
     with open(hparams_file, encoding="utf-8") as yaml:
         now = _values(resolve_references(yaml, overrides))
     then = _values(before.read_text(encoding="utf-8"))
-    for key in sorted(then.keys() & now.keys() - CHANGEABLE - {*changeable}):
+    for key in sorted(
+        then.keys() & now.keys() - CHANGEABLE - {*also_changeable}
+    ):
         same = _fixed(then[key]) == _fixed(now[key])
         if not same and not key.endswith("_folder"):
             raise InputError(

@@ -1,4 +1,4 @@
-"""How a study goes: a live table on a terminal, lines elsewhere.
+"""The progress of a study: a live table on a terminal, lines elsewhere.
 
 Authors
  * The MLKD team 2026
@@ -6,18 +6,21 @@ Authors
 
 import statistics
 import time
+from collections.abc import Iterable
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from mlkd_brain.names import TRAIN_LOG
 from mlkd_brain.run.epoch_clock import as_clock
 from mlkd_brain.study.content import EPOCHS
-from mlkd_brain.study.definition import last_epoch
-from mlkd_brain.study.task import LOG, read_stamp
+from mlkd_brain.study.definition import Run, last_epoch
+from mlkd_brain.study.plan import Step
+from mlkd_brain.study.task import LOG, read_state
 
-#: What a cell of the table shows, and its colour.
+#: State of a run to its sign in the table, and the sign's colour.
 SIGNS = {
     "waiting": ("·", "dim"),
     "running": ("…", "cyan"),
@@ -28,136 +31,144 @@ SIGNS = {
 
 
 class Board:
-    """Knows the state of every run and shows it; a context.
+    """Keeps the state of every run and shows it; a context manager.
 
     Arguments
     ---------
     plan : dict
         See ``mlkd_brain.study.plan.make_plan``.
     console : rich.console.Console, optional
-        Where to show it.
+        Where to show it; standard output by default.
     """
 
-    def __init__(self, plan, console=None):
+    def __init__(self, plan: dict[Run, Step], console: Console | None = None):
         self.plan = plan
         self.console = console or Console()
         self.states = {
             run: "done" if step.finished else "waiting"
             for run, step in plan.items()
         }
-        self.reasons, self.epochs, self.since = {}, {}, {}
+        self.reasons: dict[Run, str] = {}  # why a run failed or was skipped
+        self.epochs: dict[Run, int] = {}  # done by runs that are running
+        self.since: dict[Run, float] = {}  # when a run was first seen to run
         self.max_concurrent = 1
 
     def __enter__(self):
-        known = list(self.states.values()).count("done")
-        self.say(f"{len(self.states)} runs, {known} finished before")
-        self.live = Live(self.table(), console=self.console, auto_refresh=False)
+        finished = list(self.states.values()).count("done")
+        self._print(f"{len(self.states)} runs, {finished} finished before")
+        self.live = Live(
+            console=self.console,
+            get_renderable=self._table,
+            refresh_per_second=1,
+        )
         if self.console.is_terminal:
             self.live.start()
         return self
 
     def __exit__(self, *_):
         if self.console.is_terminal:
-            self.live.update(self.table(), refresh=True)
             self.live.stop()
         for run, reason in self.reasons.items():
             if self.states[run] == "failed":
-                self.say(f"failed: {run}: {reason}; see {run.folder / LOG}")
-            else:
-                self.say(f"skipped: {run}: {reason}")
+                reason += f"; see {run.folder / LOG}"
+            self._print(f"{self.states[run]}: {run}: {reason}")
 
-    def say(self, words):
+    def _print(self, line: str) -> None:
         """Print a line, above the table if there is one."""
-        self.console.print(words, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def ended(self, run, error=None, dependency_failed=False):
-        """Note that a run is finished, failed, or skipped for its dependency."""
+    def ended(self, run: Run, error: str | None = None) -> None:
+        """Note that a run has ended, with an error if it failed.
+
+        A run whose dependency failed counts as skipped.
+        """
         state = "failed" if error else "done"
-        if dependency_failed:
+        dependency = run.depends_on and self.states.get(run.depends_on)
+        if dependency in ("failed", "skipped"):
             state, error = "skipped", f"depends on {run.depends_on}"
         if error:
             self.reasons[run] = error
         self._change(run, state)
 
-    def refresh(self, pending, study):
-        """See which runs have begun, and their epochs."""
-        for run in pending:
-            stamp = read_stamp(run.folder)
-            if stamp.get("study") == study and stamp["state"] == "running":
-                self.epochs[run] = last_epoch(run.folder / "train_log.txt")
-                self._change(run, "running")
-        if self.console.is_terminal:
-            self.live.update(self.table(), refresh=True)
+    def refresh(self, pending: Iterable[Run], study: str) -> None:
+        """Read from their folders which pending runs have begun.
 
-    def _change(self, run, state):
+        A run that another study trains meanwhile stays as it is here.
+        """
+        for run in pending:
+            state = read_state(run.folder)
+            if state.get("study") == study and state["state"] == "running":
+                self.epochs[run] = last_epoch(run.folder / TRAIN_LOG)
+                self._change(run, "running")
+
+    def _change(self, run: Run, state: str) -> None:
         if self.states[run] == state:
             return
-        self.states[run] = state
         self.since.setdefault(run, time.monotonic())
+        self.states[run] = state
         if not self.console.is_terminal:
-            self.say(f"{time.strftime('%H:%M:%S')} {run} {state}; {self.sum()}")
+            now = time.strftime("%H:%M:%S")
+            self._print(f"{now} {run} {state}; {self._summary()}")
 
-    def sum(self, legend=False):
-        """The states counted, and the time left; with the table's signs."""
+    def _summary(self, signs: bool = False) -> str:
+        """How many runs are in each state, and the time left."""
         states = list(self.states.values())
-        counts = [
-            f"{sign} {states.count(state)} {state}"[0 if legend else 2 :]
+        parts = [
+            f"{sign} " * signs + f"{states.count(state)} {state}"
             for state, (sign, _) in SIGNS.items()
             if state in states
         ]
-        left = self.seconds_left()
-        if left:
-            counts.append(f"{as_clock(left)} left")
-        return ", ".join(counts)
+        left = self._seconds_left()
+        return ", ".join([*parts, f"{as_clock(left)} left"] if left else parts)
 
-    def seconds_left(self):
-        """Estimate from runs that ended or are some epochs old; or None."""
+    def _seconds_left(self) -> float:
+        """Estimate from runs that ended or have some epochs; 0 without."""
         times = {run: t for run in self.states if (t := self._duration(run))}
-        if not times:
-            return None
-        left = 0
+        left = 0.0
         for run, state in self.states.items():
-            like = [t for r, t in times.items() if r.system == run.system]
-            expected = statistics.mean(like or times.values())
-            if state == "waiting":
-                left += expected
-            elif state == "running":
-                spent = time.monotonic() - self.since[run]
-                left += max(0, times.get(run, expected) - spent)
+            if not times or state not in ("waiting", "running"):
+                continue
+            alike = [t for r, t in times.items() if r.system == run.system]
+            seconds = times.get(run, statistics.mean(alike or times.values()))
+            left += max(0, seconds - self._spent(run))
         return left / self.max_concurrent
 
-    def _duration(self, run):
-        """Seconds that a run took, or will take by its pace; None unknown."""
+    def _spent(self, run: Run) -> float:
+        now = time.monotonic()
+        return now - self.since.get(run, now)
+
+    def _duration(self, run: Run) -> float | None:
+        """Seconds that a run took, or will take; None if unknown."""
         if self.states[run] == "done":
-            return read_stamp(run.folder).get("seconds")
+            return read_state(run.folder).get("seconds")
         if self.states[run] == "running" and self.epochs.get(run):
-            spent = time.monotonic() - self.since[run]
-            return spent / self.epochs[run] * self._total(run)
+            return (
+                self._spent(run)
+                / self.epochs[run]
+                * self._number_of_epochs(run)
+            )
         return None
 
-    def _total(self, run):
+    def _number_of_epochs(self, run: Run) -> int:
         return self.plan[run].content["hparams"][EPOCHS]
 
-    def table(self):
-        """Systems and seeds by folds."""
+    def _table(self) -> Group:
+        """A row for each system and seed, a column for each fold."""
         folds = sorted({run.fold for run in self.states})
-        made = Table("system, seed")
+        table = Table("system, seed")
         for fold in folds:
-            made.add_column(
-                f"fold {fold}" if fold == folds[0] else str(fold),
-                justify="center",
-            )
-        rows = dict.fromkeys((run.system, run.seed) for run in self.states)
-        cells = {(r.system, r.seed, r.fold): r for r in self.states}
-        for system, seed in rows:
-            row = [cells.get((system, seed, fold)) for fold in folds]
-            made.add_row(f"{system}, {seed}", *map(self._cell, row))
-        return Group(made, Text(self.sum(legend=True)))
+            name = f"fold {fold}" if fold == folds[0] else str(fold)
+            table.add_column(name, justify="center")
+        runs = {(r.system, r.seed, r.fold): r for r in self.states}
+        for system, seed in dict.fromkeys(key[:2] for key in runs):
+            row = (runs.get((system, seed, fold)) for fold in folds)
+            table.add_row(f"{system}, {seed}", *map(self._sign, row))
+        return Group(table, Text(self._summary(signs=True)))
 
-    def _cell(self, run):
+    def _sign(self, run: Run | None) -> str:
         if run is None:
             return ""
         sign, colour = SIGNS[self.states[run]]
         if self.states[run] == "running" and self.epochs.get(run):
-            sign = f"{self.epochs[run]}/{self._total(run)}"
+            sign = f"{self.epochs[run]}/{self._number_of_epochs(run)}"
         return f"[{colour}]{sign}[/{colour}]"

@@ -1,10 +1,11 @@
-"""What a run is made from, so that a finished one is known when it is seen.
+"""What a run is made from: a finished run with the same content is skipped.
 
 Authors
  * The MLKD team 2026
 """
 
 import pathlib
+from typing import Any
 
 import yaml
 from hyperpyyaml import resolve_references
@@ -19,22 +20,24 @@ from mlkd_brain.fingerprint import (
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER
 from mlkd_brain.run.experiment import load_hparams
 from mlkd_brain.run.protocol import CHANGEABLE, plain_values
-from mlkd_brain.study.definition import top_level_keys
+from mlkd_brain.study.definition import Run, Study, top_level_keys
 
 EPOCHS = "number_of_epochs"
-ELSEWHERE = CHANGEABLE - {EPOCHS}  # keys that change no number
-ENCODER = "wav2vec2_hub"  # told by its weights, not by its place
-EACH = ("seed", "fold", "teacher_folder")  # of runs that are alike otherwise
-BY_HAND = "trained by hand"
+ENCODER = "wav2vec2_hub"  # its files count, not the name of their folder
+#: Keys that may differ between two runs of equal content.
+IGNORED = CHANGEABLE - {EPOCHS} | {ENCODER}
+PER_RUN = ("seed", "fold", "teacher_folder")  # differ among a system's runs
+BY_HAND = "trained by hand"  # in the place of an unknown code
 #: Folders of the library whose code decides on the numbers of a run.
 RUN_CODE = ("noise", "data", "run", "method", "evaluation")
+CORPUS_KEYS = ("data_folder", "manifest_folder", "allow_partial", "skip_prep")
 
 
-class Contents:
+class StudyContent:
     """The content of every run of a study.
 
-    The corpus and the noise are prepared on the way, and every yaml is built
-    once, so that bad input is said before anything is trained.
+    Corpus and noise are prepared on the way and each yaml is built once, so
+    that bad input is refused before anything is trained.
 
     Arguments
     ---------
@@ -47,50 +50,40 @@ class Contents:
         If options, corpus, noise, encoder or folds cannot be used.
     """
 
-    def __init__(self, study):
+    def __init__(self, study: Study):
         self.study = study
-        self.of_systems = {}
+        self.systems: dict[tuple, dict] = {}
 
-    def of(self, run, needed=None):
-        """What a run is made from.
+    def for_run(self, run: Run, dependency: dict | None = None) -> dict:
+        """Content of a run.
 
         Arguments
         ---------
         run : mlkd_brain.study.definition.Run
             Of the study.
-        needed : dict, optional
+        dependency : dict, optional
             Content of the run that it depends on.
 
         Returns
         -------
         dict
-            ``hparams`` as plain data, and digests of ``encoder``,
-            ``manifests``, ``noise``, ``code`` and of the content of what it
-            ``depends_on``.
+            ``hparams`` as plain data; fingerprints of the other parts.
         """
-        alike = (run.yaml, *(p for p in run.overrides if p[0] not in EACH))
-        if alike not in self.of_systems:
-            self.of_systems[alike] = self._of_system(run)
-        content = self.of_systems[alike]
-        return {
-            **content,
-            "hparams": {
-                **content["hparams"],
-                "seed": run.seed,
-                "fold": run.fold,
-            },
-            "depends_on": needed and fingerprint(needed),
-        }
+        shared = (p for p in run.overrides if p[0] not in PER_RUN)
+        system = (run.yaml, *shared)
+        if system not in self.systems:
+            self.systems[system] = self._for_system(run)
+        content = dict(self.systems[system])
+        own = {"seed": run.seed, "fold": run.fold}
+        content["hparams"] = {**content["hparams"], **own}
+        content["depends_on"] = dependency and fingerprint(dependency)
+        return content
 
-    def _of_system(self, run):
+    def _for_system(self, run: Run) -> dict:
         file, hparams, _, overrides = load_hparams(run.options)
-        corpus = (
-            "data_folder",
-            "manifest_folder",
-            "allow_partial",
-            "skip_prep",
-        )
-        hparams["prepare"](**{key: hparams[key] for key in corpus})
+        encoder = hparams.get(ENCODER)  # the baseline has none
+        encoder = FOLDER if encoder == EMBEDDED else encoder
+        hparams["prepare"](**{key: hparams[key] for key in CORPUS_KEYS})
         manifests = pathlib.Path(hparams["manifest_folder"])
         speakers = list(read_speakers(manifests, hparams["emotions"]))
         for fold in self.study.settings["folds"]:
@@ -98,45 +91,37 @@ class Contents:
         hparams["noise_bank"].prepare()
         return {
             "hparams": settings(file, overrides),
-            "encoder": encoder_digest(hparams.get(ENCODER)),
+            "encoder": encoder and fingerprint_folder(encoder),
             "manifests": fingerprint_folder(manifests, "*.csv"),
             "noise": fingerprint(hparams["noise_bank"].checksums),
             "code": code_of(self.study.recipe / run.script, file),
         }
 
 
-def settings(hparams_file, overrides):
+def settings(hparams_file: str | pathlib.Path, overrides: str) -> dict:
     """Keys and values of a yaml that a run's numbers rest on.
 
-    What is made from other keys is left to ``code_of``, where something
-    is to nobody; unless an option takes its place, as ``--vad null``.
+    What the yaml builds from other keys belongs to ``code_of``, unless an
+    override puts a plain value in its place, as ``--vad null``.
+
+    Arguments
+    ---------
+    hparams_file : str or pathlib.Path
+        The yaml.
+    overrides : str
+        Of its keys, as yaml.
     """
     text = pathlib.Path(hparams_file).read_text(encoding="utf-8")
-    built = {
-        key.value for key, value in yaml.compose(text).value if is_built(value)
-    } - top_level_keys(overrides or "")
-    return {
-        key: value
-        for key, value in plain_values(
-            resolve_references(text, overrides)
-        ).items()
-        if key not in ELSEWHERE | {ENCODER} | built
-        and not key.endswith("_folder")
-    }
+    pairs = yaml.compose(text).value
+    built = {key.value for key, value in pairs if _is_built(value)}
+    left_out = IGNORED | (built - top_level_keys(overrides or ""))
+    values = plain_values(resolve_references(text, overrides)).items()
+    kept = ((k, v) for k, v in values if not k.endswith("_folder"))
+    return {key: value for key, value in kept if key not in left_out}
 
 
-def encoder_digest(hub):
-    """Digest of an encoder's files; its name where it is of the hub.
-
-    None of a system that has no encoder.
-    """
-    if hub is None:
-        return None
-    return fingerprint_folder(FOLDER if hub == EMBEDDED else hub)
-
-
-def code_of(script, hparams_file):
-    """Fingerprint of the code that a run executes.
+def code_of(script: pathlib.Path, hparams_file: str | pathlib.Path) -> str:
+    """Fingerprint of a run's code: script, library, objects of the yaml.
 
     Arguments
     ---------
@@ -144,53 +129,35 @@ def code_of(script, hparams_file):
         Trains the run.
     hparams_file : str or pathlib.Path
         Its yaml.
-
-    Returns
-    -------
-    str
-        Changes with the script, the objects of the yaml, and the folders of
-        this library that a run passes through.
     """
     text = pathlib.Path(hparams_file).read_text(encoding="utf-8")
     baseline = ("baseline",) if "mlkd_brain.baseline." in text else ()
+    objects = yaml.compose(text)
+    objects.value = [pair for pair in objects.value if _is_built(pair[1])]
     code = fingerprint_code(*RUN_CODE, *baseline, files=(script,))
-    return fingerprint([code, _objects(text)])
+    return fingerprint([code, yaml.serialize(objects)])
 
 
-def differences(then, now):
+def differences(before: dict, now: dict) -> list[str]:
     """Which parts of two contents differ, hyper-parameters by name.
-
-    The code of a run that was trained by hand is not known, nor asked for.
 
     Example
     -------
-    >>> then = {"hparams": {"lr": 1, "seed": 1}, "code": "a"}
-    >>> differences(then, {"hparams": {"lr": 2, "seed": 1}, "code": "b"})
+    >>> before = {"hparams": {"lr": 1, "seed": 1}, "code": "a"}
+    >>> differences(before, {"hparams": {"lr": 2, "seed": 1}, "code": "b"})
     ['lr', 'code']
     """
-    before, after = then.get("hparams", {}), now["hparams"]
-    keys = sorted(before.keys() | after.keys())
-    return [
-        *(key for key in keys if before.get(key) != after.get(key)),
-        *(
-            key
-            for key in now
-            if key != "hparams" and then.get(key) not in (now[key], BY_HAND)
-        ),
-    ]
+    old, new = before.get("hparams", {}), now["hparams"]
+    keys = sorted(old.keys() | new.keys())
+    other = [key for key in keys if old.get(key) != new.get(key)]
+    # the code of a run that was trained by hand is unknown, so it never differs
+    parts = [k for k in now if before.get(k) not in (now[k], BY_HAND)]
+    return other + [key for key in parts if key != "hparams"]
 
 
-def _objects(text):
-    """What a yaml builds; its plain values are told by ``settings``."""
-    nodes = yaml.compose(text)
-    nodes.value = [pair for pair in nodes.value if is_built(pair[1])]
-    return yaml.serialize(nodes)
-
-
-def is_built(node):
+def _is_built(node: Any) -> bool:
     """Whether a value of a yaml is, or holds, an object or a reference."""
     parts = [] if isinstance(node, yaml.ScalarNode) else node.value
     if isinstance(node, yaml.MappingNode):
         parts = [value for _, value in parts]
-    tagged = not node.tag.startswith("tag:yaml.org")
-    return tagged or any(map(is_built, parts))
+    return not node.tag.startswith("tag:yaml.org") or any(map(_is_built, parts))

@@ -10,6 +10,8 @@ import itertools
 import json
 import pathlib
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
@@ -19,42 +21,22 @@ from mlkd_brain.names import CORPUS
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One system, one seed, one fold: a training and its evaluation.
+    """One training and its evaluation."""
 
-    Arguments
-    ---------
-    system : str
-        Its name in the tables.
-    seed : int
-        Of everything random.
-    fold : int
-        Counted from 1.
-    script : str
-        Trains it, e.g. "train_student.py".
-    yaml : str
-        Its hyper-parameters, e.g. "hparams/student.yaml".
-    overrides : tuple of (str, str)
-        Keys of the yaml, and values as words of a command line.
-    folder : pathlib.Path
-        Its ``output_folder``.
-    depends_on : Run, optional
-        What must be finished first, the teacher.
-    """
+    system: str  #: its name in the tables
+    seed: int  #: of everything random
+    fold: int  #: counted from 1
+    script: str  #: trains it, e.g. "train_student.py"
+    yaml: str  #: its hyper-parameters, e.g. "hparams/student.yaml"
+    overrides: tuple[tuple[str, str], ...]  #: keys and words of a command line
+    folder: pathlib.Path  #: its ``output_folder``
+    depends_on: "Run | None" = None  #: is finished first: the teacher
 
-    system: str
-    seed: int
-    fold: int
-    script: str
-    yaml: str
-    overrides: tuple
-    folder: pathlib.Path
-    depends_on: "Run | None" = None
-
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.system}/{self.seed}/fold_{self.fold}"
 
     @property
-    def options(self):
+    def options(self) -> list[str]:
         """Words for the scripts: ``hparams/x.yaml --key value``."""
         pairs = ((f"--{key}", word) for key, word in self.overrides)
         return [self.yaml, *itertools.chain.from_iterable(pairs)]
@@ -76,14 +58,14 @@ class Study:
         If a system is unknown or one of its files is missing.
     """
 
-    def __init__(self, settings, recipe="."):
+    def __init__(self, settings: dict, recipe: str | pathlib.Path = "."):
         self.settings = settings
         self.recipe = pathlib.Path(recipe).resolve()
         self.results = self.recipe / settings["results_folder"]
         for name in settings["systems"]:
             self.check(name)
 
-    def check(self, name):
+    def check(self, name: str) -> None:
         """Refuse a system that is not defined, or whose files are missing."""
         definitions = self.settings["definitions"]
         if name not in definitions:
@@ -99,60 +81,54 @@ class Study:
                     f"in {self.recipe}; change `definitions` of the study, or "
                     "run from the recipe's folder."
                 )
-        needed = definitions[name].get("depends_on")
-        if needed is not None:
-            self.check(needed)
+        if dependency := definitions[name].get("depends_on"):
+            self.check(dependency)
 
-    def runs(self):
-        """Every run, what it depends on before it, one fold after the other.
+    def runs(self) -> list[Run]:
+        """Every run once, after the one it depends on, fold by fold.
 
-        Returns
-        -------
-        list of Run
-            Systems that are needed are among them, asked for or not.
+        A system that another depends on is included, asked for or not.
         """
-        made = {}
-        places = (self.settings[key] for key in ("seeds", "folds", "systems"))
-        for seed, fold, system in itertools.product(*places):
-            self._add(made, system, seed, fold)
-        return list(made.values())
+        runs: dict[Run, None] = {}
+        axes = (self.settings[key] for key in ("seeds", "folds", "systems"))
+        for seed, fold, system in itertools.product(*axes):
+            run = None
+            for name in self._chain(system):
+                run = self.run(name, seed, fold, run)
+                runs[run] = None
+        return list(runs)
 
-    def _add(self, made, system, seed, fold):
-        key = (system, seed, fold)
-        if key not in made:
-            needed = self.settings["definitions"][system].get("depends_on")
-            depends_on = needed and self._add(made, needed, seed, fold)
-            made[key] = self.run(system, seed, fold, depends_on)
-        return made[key]
+    def _chain(self, name: str) -> list[str]:
+        """A system after those that it depends on."""
+        dependency = self.settings["definitions"][name].get("depends_on")
+        return [*(self._chain(dependency) if dependency else ()), name]
 
-    def run(self, name, seed, fold, depends_on=None, **overrides):
+    def run(
+        self,
+        name: str,
+        seed: int,
+        fold: int,
+        depends_on: Run | None = None,
+        **overrides: Any,
+    ) -> Run:
         """One run of a system.
 
         Arguments
         ---------
         name : str
             In ``definitions``.
-        seed : int
-            Of everything random.
-        fold : int
-            Counted from 1.
-        depends_on : Run, optional
-            What must be finished first.
+        seed, fold, depends_on
+            See ``Run``.
         **overrides
-            The last word on keys of the yaml, ``system`` among them.
+            Keys of the yaml, ``system`` among them; they win over all others.
 
         Raises
         ------
         InputError
-            If the system wants what was searched, and nothing was.
-
-        Returns
-        -------
-        Run
-            Its folder is below the results of the study.
+            If the system takes values from a search that was not made.
         """
         definition = self.settings["definitions"][name]
-        own = {
+        values = {
             **self._overrides(definition["yaml"]),
             **definition.get("overrides", {}),
             "results_folder": self.settings["results_folder"],
@@ -162,76 +138,61 @@ class Study:
             **overrides,
         }
         if depends_on is not None:
-            own["teacher_folder"] = f"{own['results_folder']}/{depends_on}"
+            values["teacher_folder"] = (
+                f"{values['results_folder']}/{depends_on}"
+            )
         if definition.get("searched"):
-            own.update(read_choice(self.results, seed, fold))
-        return Run(
-            own["system"],
-            seed,
-            fold,
-            definition["script"],
-            definition["yaml"],
-            tuple((key, as_word(value)) for key, value in own.items()),
-            self.results / own["system"] / str(seed) / f"fold_{fold}",
-            depends_on,
-        )
+            values.update(read_choice(self.results, seed, fold))
+        words = tuple((key, as_word(value)) for key, value in values.items())
+        folder = self.results / values["system"] / str(seed) / f"fold_{fold}"
+        files = definition["script"], definition["yaml"]
+        which = values["system"], seed, fold
+        return Run(*which, *files, words, folder, depends_on)
 
-    def _overrides(self, hparams_file):
-        """What goes to every system, as far as this one's yaml has it.
+    def _overrides(self, hparams_file: str) -> dict:
+        """Those of the study's overrides that a yaml has a key for.
 
-        What no system has goes to all: it is a mistake, and said as one.
+        A key that no system has is passed to all: their scripts refuse it.
         """
         asked = map(self.settings["definitions"].get, self.settings["systems"])
         known = set().union(*(self.keys(system["yaml"]) for system in asked))
-        return {
-            key: value
-            for key, value in self.settings["overrides"].items()
-            if key in self.keys(hparams_file) or key not in known
-        }
+        others = known - self.keys(hparams_file)
+        overrides = self.settings["overrides"].items()
+        return {key: value for key, value in overrides if key not in others}
 
-    def keys(self, hparams_file):
+    def keys(self, hparams_file: str) -> set[str]:
         """Keys at the top level of a yaml, which an override can replace."""
         return top_level_keys((self.recipe / hparams_file).read_text())
 
-    def variables(self):
+    def variables(self) -> Iterator[str]:
         """Names that the yaml files of the systems ask ``os.getenv`` for."""
-        yamls = (d["yaml"] for d in self.settings["definitions"].values())
-        for path in (self.recipe / name for name in yamls):
-            text = path.read_text()
-            corpus = path.with_name(CORPUS)
-            if corpus.is_file():
-                text += corpus.read_text()
-            yield from re.findall(r"os\.getenv \[(\w+)", text)
+        names = {d["yaml"] for d in self.settings["definitions"].values()}
+        files = {self.recipe / name for name in names}
+        for path in files | {path.with_name(CORPUS) for path in files}:
+            if path.is_file():
+                yield from re.findall(r"os\.getenv \[(\w+)", path.read_text())
 
 
 @functools.lru_cache
-def top_level_keys(text):
-    """Keys of a yaml; nothing in it is executed.
+def top_level_keys(text: str) -> set[str]:
+    """Keys of a yaml, as text; no object in it is built.
 
     Example
     -------
     >>> sorted(top_level_keys("lr: 0.1\\nopt: !new:os.PathLike {lr: 1}"))
     ['lr', 'opt']
-    >>> top_level_keys("")
-    set()
     """
     content = yaml.compose(text)
     return {key.value for key, _ in content.value} if content else set()
 
 
-def choice_path(results, seed, fold):
-    """Where ``search_objective.py`` leaves what it chose for a fold."""
+def choice_path(results: pathlib.Path, seed: int, fold: int) -> pathlib.Path:
+    """File in which ``search_objective.py`` keeps what it chose for a fold."""
     return results / "search" / f"chosen_{seed}_fold_{fold}.json"
 
 
-def read_choice(results, seed, fold):
-    """Values that were chosen for a fold, by key of the yaml.
-
-    Raises
-    ------
-    InputError
-        If nothing was searched.
-    """
+def read_choice(results: pathlib.Path, seed: int, fold: int) -> dict:
+    """Values that a search chose for a fold; ``InputError`` without one."""
     path = choice_path(results, seed, fold)
     try:
         return json.loads(path.read_text(encoding="utf-8"))["chosen"]
@@ -242,23 +203,19 @@ def read_choice(results, seed, fold):
         ) from None
 
 
-def last_epoch(train_log):
-    """Epochs that a training log has; 0 without one."""
-    if not train_log.is_file():
-        return 0
-    return max(
-        (int(n) for n in re.findall(r"epoch: (\d+)", train_log.read_text())),
-        default=0,
-    )
+def last_epoch(train_log: pathlib.Path) -> int:
+    """Number of the last epoch in a training log; 0 without a log."""
+    text = train_log.read_text() if train_log.is_file() else ""
+    return max(map(int, re.findall(r"epoch: (\d+)", text)), default=0)
 
 
-def as_word(value):
+def as_word(value: Any) -> str:
     """A value of a yaml as a word of a command line.
 
     Example
     -------
-    >>> [as_word(value) for value in (True, None, ["babble", "f16"], 0.5, "g712")]
-    ['true', 'null', '["babble", "f16"]', '0.5', 'g712']
+    >>> [as_word(value) for value in (True, None, ["f16", "volvo"], 0.5, "g712")]
+    ['true', 'null', '["f16", "volvo"]', '0.5', 'g712']
     """
-    plain = isinstance(value, (str, pathlib.Path))
-    return str(value) if plain else json.dumps(value)
+    is_text = isinstance(value, (str, pathlib.Path))
+    return str(value) if is_text else json.dumps(value)

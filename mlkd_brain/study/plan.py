@@ -1,4 +1,4 @@
-"""What of a study is finished, what goes on, and what begins.
+"""Which runs of a study are finished, continue, or start anew.
 
 Authors
  * The MLKD team 2026
@@ -8,93 +8,74 @@ import dataclasses
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint
-from mlkd_brain.study.content import BY_HAND, EPOCHS, differences
-from mlkd_brain.study.task import read_stamp
+from mlkd_brain.study.content import BY_HAND, EPOCHS, StudyContent, differences
+from mlkd_brain.study.definition import Run
+from mlkd_brain.study.task import read_state
 
 
 @dataclasses.dataclass
 class Step:
-    """A run, and what is to be done about it.
+    """What is to be done about a run."""
 
-    Arguments
-    ---------
-    run : mlkd_brain.study.definition.Run
-        Of the study.
-    content : dict
-        See ``mlkd_brain.study.content.Contents``.
-    finished : bool
-        Whether nothing is to be done.
-    redo : bool
-        Whether what is in its folder goes.
-    """
-
-    run: object
-    content: dict
-    finished: bool = False
-    redo: bool = False
+    content: dict  #: see ``mlkd_brain.study.content.StudyContent``
+    finished: bool = False  #: whether nothing is left to do
+    redo: bool = False  #: whether its folder is deleted first
 
 
-def make_plan(runs, contents, changed="refuse"):
+def make_plan(
+    runs: list[Run], contents: StudyContent, changed: str = "refuse"
+) -> dict[Run, Step]:
     """Compare the runs of a study with what their folders hold.
 
     Arguments
     ---------
     runs : list of mlkd_brain.study.definition.Run
-        What a run depends on comes before it.
-    contents : mlkd_brain.study.content.Contents
+        Each after the run that it depends on.
+    contents : mlkd_brain.study.content.StudyContent
         Of the same study.
     changed : str
-        What becomes of runs with another content: "refuse", "redo" or "keep";
-        only those are kept whose code alone is another.
+        What to do with runs of another content: "refuse", "redo" or "keep",
+        which keeps those that differ in their code alone.
 
     Raises
     ------
     InputError
-        If a run has another content and that is not to be redone or kept.
-
-    Returns
-    -------
-    dict
-        Run to ``Step``.
+        If a run has another content and is neither redone nor kept.
     """
-    plan, refused = {}, []
+    plan: dict[Run, Step] = {}
+    refused = []
     for run in runs:
-        needed = plan[run.depends_on].content if run.depends_on else None
-        step = Step(run, contents.of(run, needed))
-        stamp = read_stamp(run.folder)
-        other = differences(stamp["content"], step.content) if stamp else []
-        if not stamp and has_checkpoint(run.folder):
-            step.content["code"] = BY_HAND
-        elif stamp and other == ["code"] and changed == "keep":
-            step.content = stamp["content"]
-        elif stamp and other and not _goes_on(stamp["content"], step, other):
+        dependency = plan[run.depends_on].content if run.depends_on else None
+        step = plan[run] = Step(contents.for_run(run, dependency))
+        state = read_state(run.folder)
+        if not state:
+            if has_checkpoint(run.folder):
+                step.content["code"] = BY_HAND
+            continue
+        other = differences(state["content"], step.content)
+        if not other or (other == ["code"] and changed == "keep"):
+            step.content = state["content"]
+            step.finished = state["state"] == "finished"
+        elif not _can_continue(state["content"], step.content, other):
             step.redo = changed == "redo"
             refused += [] if step.redo else [(run, other)]
-        elif not other and stamp:
-            step.content = stamp["content"]
-        same = stamp.get("content") == step.content
-        step.finished = same and stamp["state"] == "finished"
-        plan[run] = step
     if refused:
         _refuse(refused)
     return plan
 
 
-def _goes_on(then, step, other):
-    """More epochs continue a run, as they do by hand.
-
-    Unless its learning rate was on its way to zero.
-    """
-    before, now = then["hparams"], step.content["hparams"]
-    constant = now.get("lr_warmup") is None
-    return other == [EPOCHS] and now[EPOCHS] > before[EPOCHS] and constant
+def _can_continue(before: dict, now: dict, other: list[str]) -> bool:
+    """Whether a run only gets more epochs, at a constant learning rate."""
+    old, new = before["hparams"], now["hparams"]
+    constant = new.get("lr_warmup") is None
+    return other == [EPOCHS] and new[EPOCHS] > old[EPOCHS] and constant
 
 
-def _refuse(refused):
+def _refuse(refused: list[tuple[Run, list[str]]]) -> None:
     run, other = refused[0]
     more = f" (and {len(refused) - 1} more runs)" if refused[1:] else ""
     raise InputError(
         f"{run.folder} was made with other {', '.join(other)}{more}. Give "
-        "--changed redo to train anew what has changed, --changed keep to leave "
-        "runs whose code alone has, or another --results_folder."
+        "--changed redo to train those runs again, --changed keep to leave "
+        "runs that differ in their code alone, or another --results_folder."
     )

@@ -4,14 +4,21 @@ Authors
  * The MLKD team 2026
 """
 
+import pandas
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 CHARACTER = 0.07  # inches of a heading, more than any letter's mean
 
 
-def draw_grid(grid, best, keys, title, last_epoch):
-    """NoiseSample the validation UA of every cell, the chosen one framed.
+def draw_grid(
+    grid: pandas.DataFrame,
+    best: dict,
+    keys: list[str],
+    title: str,
+    last_epoch: int,
+) -> Figure:
+    """Draw the validation UA of every cell, with a frame round the chosen one.
 
     Arguments
     ---------
@@ -22,18 +29,12 @@ def draw_grid(grid, best, keys, title, last_epoch):
     keys : list of str
         Columns of the two values: down, across.
     title : str
-        Whose grid it is, and what the UA is of.
+        Run that is searched, and what the UA is of.
     last_epoch : int
         Cells with fewer epochs are marked as stopped.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        To be saved.
-
     Example
     -------
-    >>> import pandas
     >>> cell = {"temperature": 7, "alpha": 0.7, "UA": 0.5, "epochs": 8}
     >>> grid = pandas.DataFrame([cell, {**cell, "alpha": 0.9, "epochs": 2}])
     >>> figure = draw_grid(grid, cell, ["temperature", "alpha"], "fold 1", 8)
@@ -42,25 +43,23 @@ def draw_grid(grid, best, keys, title, last_epoch):
     """
     down, across = (sorted(grid[key].unique()) for key in keys)
     heading = f"{title}\n(n): stopped after epoch n of {last_epoch}"
-    widest = max(map(len, heading.splitlines()))
-    width = max(1.8 + 0.75 * len(across), CHARACTER * widest)
-    size = (width, 1.8 + 0.6 * len(down))
+    widest = CHARACTER * max(map(len, heading.splitlines()))
+    size = (max(1.8 + 0.75 * len(across), widest), 1.8 + 0.6 * len(down))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     percent = grid.pivot(index=keys[0], columns=keys[1], values="UA") * 100
     image = axes.imshow(percent, cmap="viridis", aspect="auto")
     middle = (percent.min().min() + percent.max().max()) / 2
     for row in grid.to_dict("records"):
-        place = across.index(row[keys[1]]), down.index(row[keys[0]])
-        words = f"{100 * row['UA']:.1f}"
+        x, y = across.index(row[keys[1]]), down.index(row[keys[0]])
+        text = f"{100 * row['UA']:.1f}"
         if row["epochs"] < last_epoch:
-            words += f"\n({row['epochs']})"
+            text += f"\n({row['epochs']})"
         colour = "black" if 100 * row["UA"] > middle else "white"
-        axes.text(*place, words, ha="center", va="center", color=colour, size=9)
+        axes.text(x, y, text, ha="center", va="center", color=colour, size=9)
     corner = across.index(best[keys[1]]) - 0.5, down.index(best[keys[0]]) - 0.5
-    axes.add_patch(
-        Rectangle(corner, 1, 1, fill=False, edgecolor="red", linewidth=2)
-    )
+    frame = Rectangle(corner, 1, 1, fill=False, edgecolor="red", linewidth=2)
+    axes.add_patch(frame)
     axes.set_xticks(range(len(across)), [f"{value:g}" for value in across])
     axes.set_yticks(range(len(down)), [f"{value:g}" for value in down])
     axes.set(xlabel=keys[1], ylabel=keys[0])

@@ -1,6 +1,6 @@
-"""One cell of a grid search, as Ray Tune trains it: the ordinary script.
+"""One cell of a grid search as a trial of Ray Tune: it runs the usual script.
 
-Nothing heavy is imported: this is loaded by every trial.
+Every trial loads this module, so it imports nothing heavy.
 
 Authors
  * The MLKD team 2026
@@ -11,23 +11,27 @@ import os
 import pathlib
 import signal
 import time
+from typing import Any
 
 import yaml
 from ray import tune
 
 from mlkd_brain.run.epoch_clock import as_clock
-from mlkd_brain.study.task import end, refuse_failure, start
+from mlkd_brain.study.task import kill, raise_failure, start
 
 
 class Trial(tune.Trainable):
-    """Trains one run and tells Tune of every epoch.
+    """Trains one run and reports every epoch to Tune.
 
-    Between two epochs that Tune asks for, the script stands still: one that is
-    stopped early has learned no more than it was compared by.
+    The script is stopped by a signal until Tune asks for the next epoch, so one
+    that ASHA ends has learned no more than it was compared by. To end and resume
+    the script instead, as Tune's own pausing or ``--number_of_epochs`` would,
+    costs a start at each pause and gives other numbers: a checkpoint does not
+    hold dropout's random state, and ``lr_warmup`` depends on the epochs.
     """
 
     def setup(self, config, jobs):
-        """Start the script, which goes on from its last checkpoint.
+        """Start the script, which continues from its last checkpoint.
 
         Arguments
         ---------
@@ -35,98 +39,77 @@ class Trial(tune.Trainable):
             ``cell``, its name.
         jobs : dict
             Name of a cell to its job, see ``mlkd_brain.study.task.execute``,
-            with ``epochs``, how many there are.
+            and in it ``epochs``, how many to train.
         """
         self.job = jobs[config["cell"]]
         run = self.job["run"]
         self.words, self.epoch = [run.script, *run.options], 0
         self.process = start(self.words, self.job)
 
-    def step(self):
+    def step(self) -> dict[str, Any]:
         """Wait for the next epoch.
 
         Returns
         -------
         dict
-            ``epoch``, ``UA`` (the best on the validation speaker so far, in [0, 1])
-            and ``done``.
+            ``epoch``, ``UA`` (the best so far on the validation speaker, in
+            [0, 1]) and ``done``.
         """
         self._signal(signal.SIGCONT)
-        last = self.job["epochs"]
-        while True:
-            running = self.process.poll() is None
-            found = epochs(self.job["run"].folder / "save")
-            if found and max(found) > self.epoch and max(found) < last:
-                break
-            if not running:
-                refuse_failure(self.process, self.words, self.job)
+        last, save = self.job["epochs"], self.job["run"].folder / "save"
+        running = True
+        while running:
+            running = self.process.poll() is None  # before its last checkpoint
+            found = checkpoints(save)
+            if self.epoch < max(found, default=0) < last:
                 break
             time.sleep(0.05)
         self._signal(signal.SIGSTOP)
+        raise_failure(self.process, self.words, self.job)
         self.epoch = max(found)
-        ua = max(found.values())
-        return {"epoch": self.epoch, "UA": ua, "done": self.epoch >= last}
+        done = self.epoch >= last
+        return {"epoch": self.epoch, "UA": max(found.values()), "done": done}
 
-    def _signal(self, number):
+    def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 
     def save_checkpoint(self, folder):
-        """Nothing: the script keeps its own, and goes on from them."""
+        """Nothing: the script keeps its own, and continues from them."""
 
-    def load_checkpoint(self, folder):
-        """Nothing, likewise."""
+    load_checkpoint = save_checkpoint
 
-    def cleanup(self):
-        """End the script, finished or not."""
-        end(self.process)
+    def cleanup(self) -> None:
+        """Kill the script, if it has not ended."""
+        kill(self.process)
 
 
 class Progress(tune.Callback):
-    """Says a line when a trial has ended.
+    """Prints a line when a trial has ended; ``title`` is the searched run."""
 
-    Arguments
-    ---------
-    title : str
-        Whose trials they are.
-    total : int
-        How many there are.
-    """
-
-    def __init__(self, title, total):
+    def __init__(self, title: str, total: int):
         self.title, self.total, self.ended = title, total, 0
         self.started = time.time()
 
-    def on_trial_complete(self, iteration, trials, trial, **info):
+    def on_trial_complete(self, iteration, trials, trial, **info) -> None:
         """Called by Tune."""
         self.ended += 1
-        result = trial.last_result
-        pace = (time.time() - self.started) / self.ended
+        seconds = (time.time() - self.started) / self.ended
+        result, cell = trial.last_result, pathlib.Path(trial.config["cell"])
         print(
             f"{self.title}: {self.ended} of {self.total}, "
-            f"{as_clock(pace * (self.total - self.ended))} left; "
-            f"{pathlib.Path(trial.config['cell']).parts[2]} has validation UA "
-            f"{100 * result['UA']:.1f} % at epoch {result['epoch']}",
+            f"{as_clock(seconds * (self.total - self.ended))} left; "
+            f"{cell.parts[2]} has validation UA {100 * result['UA']:.1f} % "
+            f"at epoch {result['epoch']}",
             flush=True,
         )
 
 
-def epochs(save_folder):
-    """Epochs whose checkpoints are there: the best and the last.
-
-    Arguments
-    ---------
-    save_folder : pathlib.Path
-        Of a run.
-
-    Returns
-    -------
-    dict
-        Epoch to UA on the validation speaker, in [0, 1].
-    """
+def checkpoints(save_folder: pathlib.Path) -> dict[int, float]:
+    """Epoch and validation UA, in [0, 1], of the best and the last checkpoint."""
     found = {}
     for path in save_folder.glob("CKPT+*/CKPT.yaml"):
-        # the run is about to delete it
+        # the run may delete it meanwhile
         with contextlib.suppress(FileNotFoundError):
             meta = yaml.safe_load(path.read_text(encoding="utf-8"))
             found[meta["epoch"]] = meta["UA"]

@@ -1,6 +1,6 @@
-"""One run of a study, as Ray executes it: the ordinary scripts, and a stamp.
+"""One run of a study as a task of Ray: the recipe's scripts, and their state.
 
-Nothing heavy is imported: this is loaded by every worker of Ray.
+Every worker of Ray loads this module, so it imports nothing heavy.
 
 Authors
  * The MLKD team 2026
@@ -17,13 +17,15 @@ import socket
 import subprocess
 import sys
 import time
+from typing import Any
 
 import ray
 
+from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, write_json
 
-STAMP = "study.json"
-LOG = "console.log"
+STATE_FILE = "study.json"  # in the folder of a run
+LOG = "console.log"  # beside it: what the scripts print
 BAD_INPUT = 2  # exit status of mlkd_brain.errors.cli_errors
 
 
@@ -31,12 +33,8 @@ class RunFailed(RuntimeError):
     """A script ended with an error; worth another try."""
 
 
-class RunRefused(RuntimeError):
-    """A script refused its input; another try would end alike."""
-
-
-def read_stamp(folder):
-    """What a study last said of a run; an empty dict if it never ran.
+def read_state(folder: pathlib.Path) -> dict[str, Any]:
+    """The state of a run, as a study last wrote it.
 
     Arguments
     ---------
@@ -46,99 +44,97 @@ def read_stamp(folder):
     Returns
     -------
     dict
-        ``state`` ("running", "stopped", "failed" or "finished"), ``content``,
-        ``study``, ``node``, ``pid``, ``attempts`` and ``seconds`` spent on it.
+        ``state`` is "running", "stopped", "failed" or "finished"; the other
+        keys are in ``_attempt``. Empty if the run never began.
     """
     try:
-        return json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        return json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 
 
-def execute(job, *needed):
-    """Train and evaluate, unless that is done; the stamp is written last.
+def execute(job: dict[str, Any], *_dependency: Any) -> None:
+    """Train and evaluate, unless that is done; "finished" is written last.
 
     Arguments
     ---------
     job : dict
         ``run`` (Run), ``content`` (see ``mlkd_brain.study.content``), ``redo``
-        (whether to start anew when the content is another), ``recipe``
+        (whether to start anew if the folder has another content), ``recipe``
         (folder), ``environment`` (variables of the scripts) and ``study`` (its
         name).
-    *needed
-        Results that Ray waits for.
+    *_dependency
+        Result of the task that Ray waits for first.
 
     Raises
     ------
-    RunFailed
-        If a script ends with an error.
-    RunRefused
-        If a script refuses its input.
+    RunFailed, InputError
+        If a script ends with an error, or refuses its input.
     """
     folder = job["run"].folder
     # a second study waits here, and then finds the run finished
     with locked(folder):
-        stamp = read_stamp(folder)
-        same = stamp.get("content") == job["content"]
-        if same and stamp["state"] == "finished":
+        before = read_state(folder)
+        same = before.get("content") == job["content"]
+        if same and before["state"] == "finished":
             return
-        if job["redo"] and stamp and not same:
+        if job["redo"] and before and not same:
             shutil.rmtree(folder)
-            stamp = {}
-        _attempt(job, stamp)
+            before = {}
+        _attempt(job, before)
 
 
-def _attempt(job, stamp):
-    run, started = job["run"], time.monotonic()
+def _attempt(job: dict[str, Any], before: dict[str, Any]) -> None:
+    run = job["run"]
+    started = time.monotonic() - before.get("seconds", 0)
     run.folder.mkdir(parents=True, exist_ok=True)
 
-    def say(state, **facts):
-        seconds = time.monotonic() - started + stamp.get("seconds", 0)
-        said = {
+    def write_state(state, **facts):
+        facts = {
             "state": state,
             "study": job["study"],
             "node": ray.get_runtime_context().get_node_id(),
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "attempts": stamp.get("attempts", 0) + 1,
-            "seconds": round(seconds, 1),
+            "attempts": before.get("attempts", 0) + 1,
+            "seconds": round(time.monotonic() - started, 1),
             **facts,
             "content": job["content"],
         }
-        write_json(said, run.folder / STAMP)
+        write_json(facts, run.folder / STATE_FILE)
 
-    say("running")
+    write_state("running")
     try:
         for script in (run.script, "evaluate.py"):
             _call([script, *run.options], job)
-    except RuntimeError as error:
-        say("failed", error=str(error))
+    except (RunFailed, InputError) as error:
+        write_state("failed", error=str(error))
         raise
     except BaseException:
-        say("stopped")
+        write_state("stopped")
         raise
-    say("finished")
+    write_state("finished")
 
 
-def validate(job):
+def validate(job: dict[str, Any]) -> None:
     """Score a trained run on its validation speaker; see ``execute``."""
     _call(["-m", "mlkd_brain", "validate", *job["run"].options], job)
 
 
-def _call(words, job):
+def _call(words: list[str], job: dict[str, Any]) -> None:
     """Run a script to its end."""
     process = start(words, job)
     try:
         while process.poll() is None:
-            time.sleep(0.1)  # Ray's cancelling does not interrupt a wait
+            time.sleep(0.1)  # Ray cannot interrupt process.wait()
     except BaseException:
-        end(process)
+        kill(process)
         raise
-    refuse_failure(process, words, job)
+    raise_failure(process, words, job)
 
 
-def start(words, job):
-    """Start a script, its output appended to the run's log.
+def start(words: list[str], job: dict[str, Any]) -> subprocess.Popen:
+    """Start a script; it appends to the run's log, and ends when we do.
 
     Arguments
     ---------
@@ -146,11 +142,6 @@ def start(words, job):
         The script and its options.
     job : dict
         ``run``, ``recipe`` and ``environment``, see ``execute``.
-
-    Returns
-    -------
-    subprocess.Popen
-        It ends when we do.
     """
     job["run"].folder.mkdir(parents=True, exist_ok=True)
     with open(job["run"].folder / LOG, "ab") as log:
@@ -167,41 +158,43 @@ def start(words, job):
         )
 
 
-def end(process):
-    """End a script and what it started: whatever it writes is whole."""
+def kill(process: subprocess.Popen) -> None:
+    """Kill a script and its children; no file of theirs is left half written."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def refuse_failure(process, words, job):
-    """Raise what the exit status of a script says, with its last words."""
+def raise_failure(
+    process: subprocess.Popen, words: list[str], job: dict[str, Any]
+) -> None:
+    """Raise an error, with the log's last line, if a script ended with one.
+
+    Arguments
+    ---------
+    process : subprocess.Popen
+        May still run, after its last ``poll``.
+    words, job
+        See ``start``.
+    """
     if process.returncode:
+        log = job["run"].folder / LOG
+        text = log.read_text(encoding="utf-8", errors="replace")
         refused = process.returncode == BAD_INPUT
-        said = last_line(job["run"].folder / LOG)
-        raise (RunRefused if refused else RunFailed)(
-            f"{said} ({words[0]} ended with {process.returncode})"
+        raise (InputError if refused else RunFailed)(
+            f"{text.strip().splitlines()[-1].strip()} "
+            f"({words[0]} ended with {process.returncode})"
         )
 
 
-try:
-    _prctl = ctypes.CDLL(None).prctl
-except (AttributeError, OSError, TypeError):  # no Linux
-    _prctl = None
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)  # Linux alone has it
 
 
-def _end_with_parent():
-    """Ask the kernel to end a script when its worker of Ray is killed.
+def _end_with_parent() -> None:
+    """Have the kernel kill a script whose worker of Ray is killed.
 
-    Otherwise it would go on beside the one that replaces it.
+    Otherwise it would run on beside the one that replaces it.
     """
     if _prctl is not None:
         pr_set_pdeathsig = 1
         _prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
-def last_line(path):
-    """The last line of a log that says something."""
-    text = pathlib.Path(path).read_text(encoding="utf-8", errors="replace")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""

@@ -47,7 +47,7 @@ def command(audio, folder, epochs, **changes):
         "number_of_epochs": epochs,
         "batch_size": 4,
         "valid_share": 0.2,
-        "piece_seconds": 1.0,
+        "crop_seconds": 1.0,
         "warmup_steps": 1,
         "clusters": 8,
         **changes,
@@ -105,12 +105,12 @@ def test_pretraining_leaves_an_encoder_that_transformers_reads(run):
         assert SpeechEncoder(str(folder)).eval()(wav).last.isfinite().all()
 
 
-def test_the_log_says_every_worker_and_the_pace(run):
+def test_the_log_has_every_target_and_the_throughput(run):
     first, second = (run / "train_log.txt").read_text().splitlines()
     for word in ("audio hours per hour", "time left", "train cluster"):
         assert word in first
-    for worker in ("middle_frames", "last_frames", "utterance", "cluster"):
-        assert f"valid {worker}: " in second
+    for target in ("middle_frames", "last_frames", "utterance", "cluster"):
+        assert f"valid {target}: " in second
 
 
 def test_the_same_command_gives_the_same_losses(audio, run, tmp_path):
@@ -167,7 +167,7 @@ def test_what_holds_tensors_goes_to_the_device(audio, tmp_path):
     _, hparams, _, _ = load_hparams(words)
     moved = set(torch.nn.ModuleDict(hparams["modules"]).modules())
     held = {m for m in hparams.values() if isinstance(m, torch.nn.Module)}
-    held.remove(hparams["workers"])  # its members are moved
+    held.remove(hparams["heads"])  # its members are moved
     assert hparams["scale"] in held and held <= moved
 
 

@@ -13,14 +13,14 @@ from workplace import make_workplace
 from conftest import RECIPE, save_encoder
 from mlkd_brain.report import report
 from mlkd_brain.study.executor import RAY
-from mlkd_brain.study.task import read_stamp
+from mlkd_brain.study.task import read_state
 
 pytest.importorskip("ray")
 from ray.cluster_utils import Cluster  # noqa: E402
 
 SYSTEMS = ["teacher", "student_unsupervised"]  # neither needs the other
 EPOCHS = 4
-# what is drawn in dropout is not in a checkpoint
+# a checkpoint does not hold the random state of dropout
 NO_DROPOUT = {
     f"{where}_dropout": 0.0
     for where in ("hidden", "attention", "activation", "feat_proj")
@@ -64,9 +64,9 @@ def undisturbed(workplace, two_nodes):
 
 
 def test_two_nodes_share_the_runs(workplace, undisturbed):
-    stamps = [read_stamp(workplace.of(system)) for system in SYSTEMS]
-    assert [stamp["state"] for stamp in stamps] == ["finished"] * 2
-    assert stamps[0]["node"] != stamps[1]["node"]
+    states = [read_state(workplace.of(system)) for system in SYSTEMS]
+    assert [state["state"] for state in states] == ["finished"] * 2
+    assert states[0]["node"] != states[1]["node"]
     assert "2 done" in undisturbed.stdout
     assert (workplace.results / "report").is_dir()
 
@@ -93,8 +93,8 @@ def test_a_killed_study_ends_with_the_same_tables(
             for results in (tmp_path, workplace.results)
         )
         assert ours.read_bytes() == theirs.read_bytes()
-        stamp = read_stamp(ours.parent)
-        assert (stamp["state"], stamp["attempts"]) == ("finished", 2)
+        state = read_state(ours.parent)
+        assert (state["state"], state["attempts"]) == ("finished", 2)
     assert report(tmp_path) == report(workplace.results)
 
 
@@ -103,7 +103,7 @@ def kill_amid_training(run, of_ray):
     log = run / "train_log.txt"
     while not (log.is_file() and log.read_text().endswith("\n")):
         time.sleep(0.01)
-    worker = read_stamp(run)["pid"]
+    worker = read_state(run)["pid"]
     children = pathlib.Path(f"/proc/{worker}/task/{worker}/children")
     (script,) = map(int, children.read_text().split())
     os.kill(worker if of_ray else script, signal.SIGKILL)

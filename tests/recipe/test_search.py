@@ -27,7 +27,7 @@ def workplace(tmp_path_factory, twelve_blocks):
 
 @pytest.fixture(scope="module")
 def searched(workplace):
-    """Folder of a search that was interrupted once; what it said then."""
+    """Folder of a search that was interrupted once; what was printed."""
     text = (RECIPE / "hparams" / "study.yaml").read_text()
     for key, values in GRID.items():
         line = next(x for x in text.splitlines() if f" {key}: [" in x)
@@ -49,16 +49,16 @@ def searched(workplace):
             assert process.poll() is None
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
-        said = process.stdout.read()
-    assert process.returncode == 130, said
-    workplace.said = said + workplace.call(*command).stdout
+        printed = process.stdout.read()
+    assert process.returncode == 130, printed
+    workplace.printed = printed + workplace.call(*command).stdout
     return workplace.results / "search"
 
 
 def test_an_interrupted_search_goes_on(workplace, searched):
-    assert "stopped; the same command goes on" in workplace.said
-    assert "student/1986/fold_1: 2 of 2" in workplace.said
-    assert "student/1986/fold_1: chosen {'temperature'" in workplace.said
+    assert "stopped; the same command goes on" in workplace.printed
+    assert "student/1986/fold_1: 2 of 2" in workplace.printed
+    assert "student/1986/fold_1: chosen {'temperature'" in workplace.printed
 
 
 def test_the_grid_is_validated_whole_and_the_best_is_chosen(searched):
@@ -72,7 +72,7 @@ def test_the_grid_is_validated_whole_and_the_best_is_chosen(searched):
     assert (searched / "grid_1986_fold_1.png").stat().st_size > 1000
 
 
-def test_the_test_speaker_is_not_heard(searched):
+def test_no_cell_is_scored_on_the_test_speaker(searched):
     folders = list(searched.glob("*/*/1986/fold_1"))
     assert len(folders) == 2
     for folder in folders:

@@ -14,7 +14,7 @@ from workplace import NOISES, TEST_UTTERANCES, make_workplace
 from conftest import RECIPE
 from mlkd_brain.report import report
 from mlkd_brain.report.leakage import find_problems
-from mlkd_brain.study.task import read_stamp
+from mlkd_brain.study.task import read_state
 
 pytest.importorskip("parselmouth", reason="the embedded corpus needs Praat")
 pytest.importorskip("ray")
@@ -64,7 +64,7 @@ def test_a_run_leaves_the_files_of_the_neural_systems(trained, system):
         "complexity.json",
         "save",
     }
-    assert read_stamp(folder)["state"] == "finished"
+    assert read_state(folder)["state"] == "finished"
     table = pandas.read_csv(folder / "predictions.csv")
     assert len(table) == TEST_UTTERANCES * CONDITIONS
     assert not table.drop(columns="snr_db").isna().any(axis=None)

@@ -11,7 +11,7 @@ SPEAKERS = ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]
 FEMALE = {"08", "09", "13", "14", "16"}
 NOISES = ["babble", "factory1"]
 SNRS = [0, 10, 20]
-#: How clearly a system hears clean speech, and what noise takes from it.
+#: How well a system knows clean speech, and how much it loses in noise.
 SKILL = {
     "teacher": (2.6, 2.4),
     "vad_nmf": (2.0, 1.2),
@@ -36,7 +36,7 @@ class FabricatedStudy:
     utterances : int
         Of each speaker.
     noises, snrs : list
-        What is heard.
+        Of the test.
     """
 
     def __init__(
@@ -56,18 +56,20 @@ class FabricatedStudy:
                 for fold in folds:
                     self.write_run(system, seed, fold)
 
-    def of(self, system, fold=1, seed=1986):
+    def folder_of(self, system, fold=1, seed=1986):
         return self.folder / system / str(seed) / f"fold_{fold}"
 
     def write_run(self, system, seed, fold):
-        folder = self.of(system, fold, seed)
+        folder = self.folder_of(system, fold, seed)
         folder.mkdir(parents=True)
         speaker = SPEAKERS[fold - 1]
         manifest = self.manifest(speaker)
         manifest.to_csv(folder / "test.csv", index=False)
         table = self.predictions(system, seed, fold, manifest)
         table.to_csv(folder / "predictions.csv", index=False)
-        self.write_json(folder / "protocol.json", self.card(system, seed, fold))
+        self.write_json(
+            folder / "protocol.json", self.protocol(system, seed, fold)
+        )
         self.write_json(folder / "complexity.json", self.cost(system, fold))
         (folder / "train_log.txt").write_text(training_log(system, fold))
 
@@ -115,11 +117,11 @@ class FabricatedStudy:
             .assign(**{f"p_{e}": c for e, c in zip(EMOTIONS, chances.T)})
         )
 
-    def card(self, system, seed, fold):
+    def protocol(self, system, seed, fold):
         test, valid = SPEAKERS[fold - 1], SPEAKERS[fold % 10]
         others = [name for name in SPEAKERS if name not in (test, valid)]
         recordings = {name: f"content of {name}" for name in self.noises}
-        card = {
+        protocol = {
             "system": system,
             "seed": seed,
             "fold": fold,
@@ -136,7 +138,7 @@ class FabricatedStudy:
             "versions": {"torch": "2.11.0"},
         }
         if system == "teacher":
-            return card
+            return protocol
         parts = {"train": [0, 192000], "valid": [192000, 256000]}
         heard = {
             "noise_heard": recordings,
@@ -144,14 +146,14 @@ class FabricatedStudy:
         }
         if system == "vad_nmf":
             return {
-                **card,
+                **protocol,
                 **heard,
                 "wav2vec2_hub": None,
                 "best_epoch": {"UA": 0.8, "epoch": 1},
                 "noise_heard_in": "its noise atoms alone",
             }
         return {
-            **card,
+            **protocol,
             **heard,
             "teacher": {"UA": 0.8, "epoch": 3},
             "teacher_speakers": {"train": others, "valid": [valid]},
@@ -171,16 +173,16 @@ class FabricatedStudy:
 
     def edit_predictions(self, change, *run):
         """Replace a run's predictions by what ``change`` makes of them."""
-        path = self.of(*run) / "predictions.csv"
+        path = self.folder_of(*run) / "predictions.csv"
         table = pandas.read_csv(path, dtype={"ID": str, "spk_id": str})
         change(table).to_csv(path, index=False)
 
-    def edit_card(self, change, *run):
+    def edit_protocol(self, change, *run):
         """Let ``change`` alter a run's protocol.json in place."""
-        path = self.of(*run) / "protocol.json"
-        card = json.loads(path.read_text())
-        change(card)
-        self.write_json(path, card)
+        path = self.folder_of(*run) / "protocol.json"
+        protocol = json.loads(path.read_text())
+        change(protocol)
+        self.write_json(path, protocol)
 
     def write_json(self, path, facts):
         path.write_text(json.dumps(facts))

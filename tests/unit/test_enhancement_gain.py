@@ -7,12 +7,12 @@ import torch
 from scipy.signal import correlate
 
 from conftest import REPOSITORY
+from mlkd_brain.baseline.command import main
 from mlkd_brain.baseline.distortion import sdr_db, si_sdr_db
 from mlkd_brain.baseline.enhancement import KNOWLEDGE
 from mlkd_brain.baseline.enhancement_gain import (
     gains,
     learn_fold,
-    main,
     mixture,
     prepared,
     read_all,

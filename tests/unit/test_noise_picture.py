@@ -15,7 +15,9 @@ import soundfile
 from portable_signals import low, speechlike
 
 from mlkd_brain.__main__ import main as mlkd
-from mlkd_brain.noise.picture import cut_segment, draw_mix, main
+from mlkd_brain.noise.command import WEIGHTINGS, main
+from mlkd_brain.noise.levels import WEIGHTINGS as METERED
+from mlkd_brain.noise.picture import cut_segment, draw_mix
 
 ROOT = pathlib.Path(__file__).parents[2]
 CORPORA = pathlib.Path(
@@ -121,3 +123,7 @@ def test_the_documented_command_works_on_real_recordings(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "SNR = 5.00 dB" in done.stdout
     assert out.read_bytes().startswith(PNG)
+
+
+def test_the_command_offers_every_weighting():
+    assert WEIGHTINGS == METERED

@@ -95,7 +95,7 @@ def list_utterances(data_folder):
 
 
 def describe(name):
-    """What the name of a recording tells.
+    """Manifest row of a recording, from its name.
 
     Arguments
     ---------
@@ -106,7 +106,7 @@ def describe(name):
     -------
     dict
         With the keys that ``write_manifests`` asks for. EmoDB has no sessions;
-        the sentence stands in their place.
+        ``session`` is the sentence.
 
     Example
     -------

@@ -47,9 +47,9 @@ def gains_db(paths, bank):
         levels = [speech_level(speech, weighting) for weighting in WEIGHTINGS]
         for j, noise in enumerate(bank.types):
             position = evaluation_sample(path.stem, noise, 0).position
-            place = (noise, "test", position, len(speech))
+            segment = (noise, "test", position, len(speech))
             for k, weighting in enumerate(WEIGHTINGS):
-                level = bank.level(*place, weighting)
+                level = bank.level(*segment, weighting)
                 gain = gain_from_levels(levels[k], level, 0)
                 gains[i, j, k] = 20 * np.log10(gain)
     return gains

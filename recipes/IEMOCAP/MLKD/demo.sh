@@ -9,8 +9,7 @@ started=$SECONDS
 
 "$PYTHON" synthesise_corpus.py data/embedded/corpus
 
-# The embedded encoder has heard speech; being small it learns faster than the
-# paper's.
+# The embedded encoder is pretrained, and small: it learns faster than the paper's.
 options=(
     --corpus synthetic
     --data_folder data/embedded/corpus/IEMOCAP
@@ -24,7 +23,7 @@ options=(
     --lr_warmup 0.2
     --num_workers 0
 )
-# The student alone needs no teacher: it trains beside it, one thread each.
+# The student without teacher trains beside the teacher, with one thread each.
 "$PYTHON" run_folds.py hparams/study.yaml --folds 1 --cpus_per_run 1 \
     --changed redo "${options[@]}"
 
@@ -40,7 +39,7 @@ cores.
 
 Files: $PWD/results/demo/<system>/1986/fold_1
        predictions.csv, noise_grid.csv, train_log.txt, protocol.json, console.log
-Tables of each noise: $PYTHON -m mlkd_brain report results/demo
+Tables of each noise: mlkd report results/demo
 
 With IEMOCAP and NOISEX-92, the paper's setting:
     cd recipes/IEMOCAP/MLKD

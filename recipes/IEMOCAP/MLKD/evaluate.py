@@ -4,7 +4,7 @@
 To run this recipe, do the following:
 > python evaluate.py hparams/student.yaml --fold 3
 
-Another folder of noises, none of them heard in training:
+With a folder of noises that training did not use:
 > python evaluate.py hparams/student.yaml --fold 3 --noise_folder DIR
 
 Authors
@@ -14,7 +14,7 @@ Authors
 import sys
 
 from mlkd_brain.errors import cli_errors
-from mlkd_brain.evaluation.noise_grid import TEST_OPTIONS, evaluate_run
+from mlkd_brain.evaluation.evaluate import TEST_OPTIONS, evaluate_run
 from mlkd_brain.report import run_report
 from mlkd_brain.run.experiment import load_hparams
 from mlkd_brain.run.protocol import refuse_other_settings
@@ -27,7 +27,7 @@ def main(argv):
         hparams_file,
         overrides,
         hparams["output_folder"],
-        changeable=TEST_OPTIONS,
+        also_changeable=TEST_OPTIONS,
     )
     folder = evaluate_run(hparams, device=run_opts["device"])
     print(run_report(folder))

@@ -141,7 +141,7 @@ def read_annotation(page):
 
 
 def describe(name, emotion, session):
-    """What the name of an utterance tells.
+    """Manifest row of an utterance, from its name.
 
     Arguments
     ---------
@@ -219,7 +219,7 @@ def check(data_folder):
 
 
 def faults_of(path):
-    """What is wrong with one recording, in words."""
+    """Messages about what is wrong with one recording."""
     if not path.is_file():
         return [f"missing: {path}"]
     try:

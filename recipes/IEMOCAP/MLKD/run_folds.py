@@ -13,7 +13,7 @@ Authors
 import sys
 
 from mlkd_brain.errors import cli_errors
-from mlkd_brain.study.executor import run_study
+from mlkd_brain.study.command import run_study
 
 
 def main(argv):

@@ -5,8 +5,8 @@ To run this recipe, do the following:
 > python search_objective.py hparams/study.yaml --folds 3
 > python run_folds.py hparams/study.yaml --folds 3 --systems student_searched
 
-The validation speaker decides; no cell of the grid hears the test speaker. Given
-again, it goes on where it was interrupted.
+The validation speaker decides; no cell of the grid is scored on the test speaker.
+Given again, it goes on where it was interrupted.
 
 Authors
  * The MLKD team 2026
@@ -15,12 +15,12 @@ Authors
 import sys
 
 from mlkd_brain.errors import cli_errors
-from mlkd_brain.study.search import search
+from mlkd_brain.study.command import run_search
 
 
 def main(argv):
     """Train the grid, validate it over noise x SNR, choose."""
-    search(argv)
+    run_search(argv)
 
 
 if __name__ == "__main__":

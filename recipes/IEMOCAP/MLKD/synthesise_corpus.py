@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 import soundfile
-from synthesise_noise import NOISES, draw_noise
+from synthesise_noise import NOISES, sample_noise
 from synthesise_speech import (
     SAMPLE_RATE,
     SPEAKERS,
@@ -33,7 +33,7 @@ from tqdm import tqdm
 
 logger = logging.getLogger(__name__)
 
-STAMP = "synthesis.json"  # in every complete corpus: how it was made
+ARGUMENTS_FILE = "synthesis.json"  # in every complete corpus
 VERSION = 1  # raise it when the same arguments give other samples
 
 # Excitement counts as happiness, so each class comes twice.
@@ -103,10 +103,10 @@ def plan_turns(speaker, utterances):
     turns, spoken = [], dict.fromkeys(DIALOGS, 0)
     for index, label in enumerate(labels):
         # a step more each round, or a dialog would hold a single class
-        place = DIALOGS[(index + index // len(DIALOGS)) % len(DIALOGS)]
-        dialog = f"Ses{speaker // 2 + 1:02d}{place}"
-        name = f"{dialog}_{'FM'[speaker % 2]}{spoken[place]:03d}"
-        spoken[place] += 1
+        suffix = DIALOGS[(index + index // len(DIALOGS)) % len(DIALOGS)]
+        dialog = f"Ses{speaker // 2 + 1:02d}{suffix}"
+        name = f"{dialog}_{'FM'[speaker % 2]}{spoken[suffix]:03d}"
+        spoken[suffix] += 1
         turns.append(Turn(speaker, index, label, dialog, name))
     return turns
 
@@ -115,7 +115,7 @@ def label_block(turn, start, end, rng):
     """Return the lines of EmoEvaluation for one turn, times in seconds.
 
     Two annotators of three give the label, or none for ``xxx``; the speaker
-    has a say too, as in IEMOCAP.
+    gives one too, as in IEMOCAP.
     """
     word, dimensions = LABELS[turn.label]
     others = rng.permutation([w for w, _ in LABELS.values() if w != word])
@@ -151,11 +151,11 @@ def write_dialog(session, dialog, turns, seed, progress):
     path.write_bytes(text.replace("\n", ends).encode())
 
 
-def write_corpus(folder, stamp):
+def write_corpus(folder, arguments):
     """Write everything into a folder that does not exist yet."""
     turns = []
-    for speaker in range(stamp["speakers"]):
-        turns += plan_turns(speaker, stamp["utterances"])
+    for speaker in range(arguments["speakers"]):
+        turns += plan_turns(speaker, arguments["utterances"])
     # by number within the dialog, so that the two speakers take turns
     turns.sort(key=lambda turn: (turn.dialog, turn.name[-3:], turn.speaker))
     (folder / "noise").mkdir(parents=True)
@@ -163,28 +163,32 @@ def write_corpus(folder, stamp):
     with tqdm(total=count, desc="synthesis", mininterval=1) as progress:
         for dialog in dict.fromkeys(turn.dialog for turn in turns):
             session = folder / "IEMOCAP" / f"Session{int(dialog[3:5])}"
-            said = [turn for turn in turns if turn.dialog == dialog]
-            write_dialog(session, dialog, said, stamp["seed"], progress)
+            its_turns = [turn for turn in turns if turn.dialog == dialog]
+            write_dialog(
+                session, dialog, its_turns, arguments["seed"], progress
+            )
         for name in NOISES:
-            noise = draw_noise(name, stamp["seed"], stamp["noise_seconds"])
+            noise = sample_noise(
+                name, arguments["seed"], arguments["noise_seconds"]
+            )
             path = folder / "noise" / f"{name}.wav"
             soundfile.write(path, noise, SAMPLE_RATE)
             progress.update()
     junk = "IEMOCAP/Session1/dialog/EmoEvaluation/._Ses01F_impro01.txt"
     (folder / junk).write_bytes(APPLE_DOUBLE)
     (folder / "README.txt").write_text(README, encoding="ascii")
-    (folder / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
+    (folder / ARGUMENTS_FILE).write_text(json.dumps(arguments, indent=2) + "\n")
 
 
-def is_complete(out_dir, stamp):
-    """Tell whether the folder holds this corpus; if it holds another, raise."""
+def is_complete(out_dir, arguments):
+    """Whether the folder holds this corpus; raises if it holds another."""
     if not out_dir.exists() or not any(out_dir.iterdir()):
         return False
-    path = out_dir / STAMP
+    path = out_dir / ARGUMENTS_FILE
     found = json.loads(path.read_text()) if path.exists() else "other files"
-    if found != stamp:
+    if found != arguments:
         raise FileExistsError(
-            f"{out_dir} holds {found}, expected {stamp}. "
+            f"{out_dir} holds {found}, expected {arguments}. "
             "Delete that folder or name another one."
         )
     return True
@@ -227,7 +231,7 @@ def synthesise(
     speakers : int
         Number of speakers, even, at most 10.
     seed : int
-        Seed of all random draws, at least 0.
+        Seed of everything random, at least 0.
     noise_seconds : float
         Length of each noise, at least 1.
 
@@ -249,16 +253,16 @@ def synthesise(
     """
     check_numbers(utterances, speakers, seed, noise_seconds)
     out_dir = Path(out_dir).resolve()
-    stamp = {"version": VERSION, "seed": seed, "speakers": speakers}
-    stamp |= {"utterances": utterances, "noise_seconds": noise_seconds}
-    if is_complete(out_dir, stamp):
+    arguments = {"version": VERSION, "seed": seed, "speakers": speakers}
+    arguments |= {"utterances": utterances, "noise_seconds": noise_seconds}
+    if is_complete(out_dir, arguments):
         logger.info("%s is complete, nothing to synthesise.", out_dir)
         return out_dir
     check_praat()
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     beside = {"prefix": ".synthesis-", "dir": out_dir.parent}
     with tempfile.TemporaryDirectory(**beside) as scratch:
-        write_corpus(Path(scratch) / "corpus", stamp)
+        write_corpus(Path(scratch) / "corpus", arguments)
         # atomic on one file system, and fine onto an empty folder
         (Path(scratch) / "corpus").rename(out_dir)
     logger.info("Wrote %s.", out_dir)

@@ -32,7 +32,7 @@ BABBLE_VOICES = (
 )
 
 
-def draw_noise(name, seed, seconds):
+def sample_noise(name, seed, seconds):
     """Return one noise, a function of the arguments alone.
 
     Arguments
@@ -51,7 +51,7 @@ def draw_noise(name, seed, seconds):
 
     Example
     -------
-    >>> noise = draw_noise("synthetic_volvo", seed=1986, seconds=1.5)
+    >>> noise = sample_noise("synthetic_volvo", seed=1986, seconds=1.5)
     >>> noise.shape, noise.dtype
     ((24000,), dtype('int16'))
     """

@@ -2,7 +2,7 @@
 
 eSpeak, inside Praat, reads the sentence. Praat then changes the voice (vocal
 tract, pitch) and acts the emotion (pitch, range, contour, rate); a filter sets
-the spectral tilt. Each utterance draws its own strength of emotion, so the
+the spectral tilt. Each utterance has a random strength of emotion, so the
 classes overlap.
 
 praat-parselmouth is under the GPL. It is an optional extra of this script, and
@@ -81,7 +81,7 @@ EMOTIONS = {
 }
 SPREAD = Emotion(1.2, 0.23, 0.09, 1.0, 2.5, 0.7)  # standard deviations
 
-# Three to nine words each and no feeling in them: only the voice tells.
+# Three to nine words each and no emotion in them: only the voice expresses it.
 TEXT = """
 We change trains twice. I know the man in the picture. She is talking to the
 driver. The doctor will see you at four. The printer is out of paper. The
@@ -121,7 +121,7 @@ SENTENCES = tuple(" ".join(part.split()) for part in TEXT.split(".")[:-1])
 
 
 def check_praat():
-    """Raise an error that says what is missing here, if anything."""
+    """Raise an error if Praat or ``os.fork`` is missing."""
     if not hasattr(os, "fork"):
         raise OSError("Speech is synthesised in forks: use Linux or macOS.")
     if call is None:
@@ -187,8 +187,8 @@ def read_aloud(speaker, sentence):
     return call(sound, "Change gender", *PITCH_SEARCH, *voice)
 
 
-def draw_manner(emotion, rng):
-    """NoiseSample how strongly one utterance shows an emotion, as an `Emotion`."""
+def sample_manner(emotion, rng):
+    """Sample how strongly one utterance shows an emotion, as an `Emotion`."""
     strength = np.clip(rng.normal(1.0, 0.25), 0.4, 1.6)
     noise = rng.standard_normal(len(SPREAD)) * SPREAD
     return Emotion(*(strength * np.array(EMOTIONS[emotion]) + noise))
@@ -242,7 +242,7 @@ def speak(seed, speaker, index, emotion):
         int16 samples at `SAMPLE_RATE`, (time,).
     """
     rng = np.random.default_rng([seed, speaker, index])
-    manner = draw_manner(emotion, rng)
+    manner = sample_manner(emotion, rng)
     voice = SPEAKERS[speaker]
     # half the list on, so that the partners of a session share few sentences
     start = speaker * (len(SENTENCES) // 2)

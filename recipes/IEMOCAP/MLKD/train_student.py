@@ -5,7 +5,7 @@ To run this recipe, do the following:
 > python train_teacher.py hparams/teacher.yaml --fold 3
 > python train_student.py hparams/student.yaml --fold 3
 
-and for the paper's ablation, which needs no teacher:
+and for the paper's ablation without a teacher:
 > python train_student.py hparams/student_unsupervised.yaml --fold 3
 
 Authors

@@ -24,7 +24,7 @@ from mlkd_brain.run.protocol import refuse_other_settings
 
 
 def dataio_prep(hparams):
-    """Datasets of clean and distorted pieces, for training and validation.
+    """Datasets of clean and distorted crops, for training and validation.
 
     Returns
     -------
@@ -39,23 +39,23 @@ def dataio_prep(hparams):
 
         @takes("id", "wav")
         @provides("clean_sig", "sig", "masked")
-        def pieces(utterance, wav, distortion=distortion):
-            clean, heard = distortion(utterance, wav)
+        def crops(utterance, wav, distortion=distortion):
+            clean, distorted = distortion(utterance, wav)
             yield clean
-            yield heard
+            yield distorted
             yield hparams["masked_spans"](
-                distortion.key(utterance), int(frames_of(len(heard)))
+                distortion.key(utterance), int(frames_of(len(distorted)))
             )
 
         datasets[part] = DynamicItemDataset.from_csv(
             csv_path=f"{hparams['prepared_folder']}/{part}.csv",
             replacements={"data_root": hparams["prepared_folder"]},
-            dynamic_items=[pieces],
+            dynamic_items=[crops],
             output_keys=["id", "clean_sig", "sig", "masked"],
         )
     for part in datasets:
         wavs = [row["wav"] for row in datasets["train"].data.values()]
-        hparams[f"{part}_distortion"].hear_others(wavs)
+        hparams[f"{part}_distortion"].take_babble_from(wavs)
     return datasets
 
 

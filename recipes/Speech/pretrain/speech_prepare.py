@@ -18,17 +18,18 @@ from tqdm import tqdm
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, replaced_folder, write_csv, write_text
+from mlkd_brain.fingerprint import fingerprint
 
 logger = get_logger(__name__)
 FORMATS = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 SHORTEST_SECONDS = 0.5
-STAMP = "stamp"  # which recordings a preparation was made from
+FINGERPRINT = "fingerprint"  # file: of the recordings that were prepared
 
 
 def prepare_speech(
     data_folder, prepared_folder, output_folder, valid_share, skip_prep=False
 ):
-    """Convert every recording once, and divide them by chance.
+    """Convert every recording once, and divide them into two parts.
 
     Arguments
     ---------
@@ -38,9 +39,9 @@ def prepare_speech(
         Receives ``wav/*.wav``, ``train.csv`` and ``valid.csv``; replaced as a
         whole, unless it was made from the same recordings.
     output_folder : str or pathlib.Path
-        Of the run; remembers in ``speech`` what it learns from.
+        Of the run; its file ``speech`` has the recordings' fingerprint.
     valid_share : float
-        Share of the recordings for validation, in (0, 1); which ones depends on
+        Share of the recordings for validation, in (0, 1); they are chosen by
         their names alone.
     skip_prep : bool
         Whether to take ``prepared_folder`` as it is.
@@ -59,40 +60,41 @@ def prepare_speech(
         )
     if skip_prep:
         _refuse_unprepared(prepared_folder)
-        _remember((prepared_folder / STAMP).read_text(), output_folder)
+        name = (prepared_folder / FINGERPRINT).read_text()
+        _refuse_other_recordings(name, output_folder)
         return
     data_folder = pathlib.Path(data_folder)
     recordings = _recordings(data_folder)
-    names = "\n".join(  # the folder may move
-        f"{path.relative_to(data_folder)} {path.stat().st_size}"
+    sizes = {  # by relative name: the folder may move
+        str(path.relative_to(data_folder)): path.stat().st_size
         for path in recordings
-    )
-    stamp = f"{valid_share} {hashlib.sha256(names.encode()).hexdigest()}\n"
-    _remember(stamp, output_folder)
+    }
+    name = fingerprint([valid_share, sizes])
+    _refuse_other_recordings(name, output_folder)
     with locked(prepared_folder):
-        made = prepared_folder / STAMP
-        if made.is_file() and made.read_text() == stamp:
+        made = prepared_folder / FINGERPRINT
+        if made.is_file() and made.read_text() == name:
             return
         with replaced_folder(prepared_folder) as unfinished:
             _convert_all(recordings, data_folder, unfinished)
             _divide(unfinished, valid_share)
-            (unfinished / STAMP).write_text(stamp)
+            (unfinished / FINGERPRINT).write_text(name)
 
 
-def _remember(stamp, output_folder):
-    then = pathlib.Path(output_folder) / "speech"
-    if then.is_file() and then.read_text() != stamp:
+def _refuse_other_recordings(name, output_folder):
+    before = pathlib.Path(output_folder) / "speech"
+    if before.is_file() and before.read_text() != name:
         raise InputError(
             f"{output_folder} learned from other recordings, or with another "
             "valid_share. Give this run a name of its own with --system, or "
             "delete that folder."
         )
-    then.parent.mkdir(parents=True, exist_ok=True)
-    write_text(stamp, then)
+    before.parent.mkdir(parents=True, exist_ok=True)
+    write_text(name, before)
 
 
 def _refuse_unprepared(prepared_folder):
-    for name in ("train.csv", "valid.csv", STAMP):
+    for name in ("train.csv", "valid.csv", FINGERPRINT):
         if not (prepared_folder / name).is_file():
             raise InputError(
                 f"prepared_folder '{prepared_folder}' has no {name}; leave "
@@ -172,11 +174,11 @@ def _convert(path, data_folder, folder):
 
 def _divide(folder, valid_share):
     table = pandas.read_csv(folder / "all.csv", dtype={"ID": str})
-    places = [
+    ranks = [  # in [0, 1), by name
         int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 16**8
         for name in table["ID"]
     ]
     count = min(max(1, round(valid_share * len(table))), len(table) - 1)
-    valid = pandas.Series(places).rank(method="first") <= count
+    valid = pandas.Series(ranks).rank(method="first") <= count
     write_csv(table[valid.values], folder / "valid.csv")
     write_csv(table[~valid.values], folder / "train.csv")

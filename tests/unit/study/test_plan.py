@@ -25,25 +25,25 @@ def runs(tmp_path):
 
 
 class Contents:
-    """Of every run alike, except for what is said."""
+    """Of every run alike, except for what is given."""
 
     def __init__(self, code="a", lr=1, number_of_epochs=8):
         self.code = code
         self.hparams = {"lr": lr, "number_of_epochs": number_of_epochs}
 
-    def of(self, run, needed=None):
+    def for_run(self, run, dependency=None):
         hparams = {**self.hparams, "fold": run.fold}
-        depends_on = needed and json.dumps(needed)
+        depends_on = dependency and json.dumps(dependency)
         return {"hparams": hparams, "code": self.code, "depends_on": depends_on}
 
 
 def leave(runs, contents, state="finished", **facts):
-    """Stamps as a study leaves them."""
+    """States as a study leaves them."""
     plan = make_plan(runs, contents)
     for run, step in plan.items():
         run.folder.mkdir(parents=True, exist_ok=True)
-        stamp = {"state": state, "content": step.content, **facts}
-        (run.folder / "study.json").write_text(json.dumps(stamp))
+        written = {"state": state, "content": step.content, **facts}
+        (run.folder / "study.json").write_text(json.dumps(written))
 
 
 def test_finished_runs_are_skipped_and_interrupted_ones_go_on(runs):
@@ -90,48 +90,48 @@ def test_a_student_of_another_teacher_is_another_student(runs):
 def test_a_run_that_was_trained_by_hand_is_adopted(runs):
     (runs[0].folder / "save" / "CKPT+1").mkdir(parents=True)
     leave(runs[:1], Contents())
-    stamp = json.loads((runs[0].folder / "study.json").read_text())
-    assert stamp["content"]["code"] == BY_HAND
+    found = json.loads((runs[0].folder / "study.json").read_text())
+    assert found["content"]["code"] == BY_HAND
     plan = make_plan(runs[:1], Contents(code="b"))
     assert plan[runs[0]].finished
 
 
 def test_lines_say_what_runs_and_what_failed_and_why(runs):
-    said = io.StringIO()
+    printed = io.StringIO()
     leave(runs[:1], Contents(), seconds=60.0)
     plan = make_plan(runs, Contents())
-    with Board(plan, Console(file=said, width=100)) as board:
-        stamp = {"state": "running", "study": "mine"}
+    with Board(plan, Console(file=printed, width=100)) as board:
+        written = {"state": "running", "study": "mine"}
         runs[1].folder.mkdir(parents=True)
-        (runs[1].folder / "study.json").write_text(json.dumps(stamp))
+        (runs[1].folder / "study.json").write_text(json.dumps(written))
         board.refresh(runs[1:], "another's")
-        assert "running" not in said.getvalue()
+        assert "running" not in printed.getvalue()
         board.refresh(runs[1:], "mine")
         board.ended(runs[1], "out of memory")
-        board.ended(runs[3], "the same", dependency_failed=True)
-    text = said.getvalue()
+        board.ended(runs[3], "the same")
+    text = printed.getvalue()
     assert "4 runs, 1 finished before" in text
     assert "teacher/1986/fold_2 running; 2 waiting, 1 running, 1 done" in text
     assert "0:01:00 left" in text
     assert "failed: teacher/1986/fold_2: out of memory; see" in text
     assert (
-        "skipped: student/1986/fold_2: depends_on teacher/1986/fold_2" in text
+        "skipped: student/1986/fold_2: depends on teacher/1986/fold_2" in text
     )
 
 
 def test_the_table_shows_every_run_and_its_epoch(runs):
-    said = io.StringIO()
+    printed = io.StringIO()
     console = Console(
-        file=said, width=100, force_terminal=True, color_system=None
+        file=printed, width=100, force_terminal=True, color_system=None
     )
     leave(runs[:1], Contents(), seconds=60.0)
     with Board(make_plan(runs, Contents()), console) as board:
         runs[1].folder.mkdir(parents=True)
-        stamp = {"state": "running", "study": "mine"}
-        (runs[1].folder / "study.json").write_text(json.dumps(stamp))
+        written = {"state": "running", "study": "mine"}
+        (runs[1].folder / "study.json").write_text(json.dumps(written))
         log = "epoch: 1, x - y\nepoch: 2, x - y\n"
         (runs[1].folder / "train_log.txt").write_text(log)
         board.refresh(runs, "mine")
-    text = said.getvalue()
+    text = printed.getvalue()
     assert all(sign in text for sign in ("✓", "2/8", "·"))
     assert "student, 1986" in text and "1 done" in text

@@ -19,7 +19,8 @@ from exported_runs import (
 )
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.inference.predict import main, recordings
+from mlkd_brain.inference.command import main
+from mlkd_brain.inference.predict import recordings
 from mlkd_brain.inference.recognizer import load_recognizer
 
 

@@ -1,4 +1,4 @@
-"""What the embedded encoder learns from: descriptors, distortions, workers."""
+"""What the embedded encoder learns from: descriptors, distortions, targets."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ from mlkd_brain.pretraining.distortions import (
     equalise,
     generator,
 )
-from mlkd_brain.pretraining.workers import (
+from mlkd_brain.pretraining.targets import (
     ClusterPrediction,
     FrameRegression,
     Standardiser,
@@ -69,16 +69,14 @@ def test_loudness_of_the_recording_is_not_described(descriptors, gain):
 
 
 @pytest.mark.parametrize(
-    ("offset", "heard"),
+    ("offset", "seen"),
     [(-513, False), (-512, True), (511, True), (512, False)],
 )
-def test_a_frame_reaches_half_a_window_to_both_sides(
-    descriptors, offset, heard
-):
+def test_a_frame_reaches_half_a_window_to_both_sides(descriptors, offset, seen):
     wav = torch.zeros(1, RATE)
     wav[0, FIRST_CENTRE + 7 * HOP + offset] = 1.0
     energy = descriptors(wav)[0, 7, descriptors.names.index("energy")]
-    assert (energy > -79) == heard  # -80 dB is silence
+    assert (energy > -79) == seen  # -80 dB is silence
 
 
 def test_frames_are_those_of_the_embedded_encoder():
@@ -117,19 +115,19 @@ def distortion(recordings, **changes):
         "seed": 1986,
         "seconds": 1.0,
         "speeds": [1.0],
-        "noisy_share": 1.0,
+        "noisy_ratio": 1.0,
         "snrs_db": [10.0, 10.0],
-        "voices_share": 1.0,
-        "voices": 2,
-        "equalised_share": 0.0,
+        "babble_ratio": 1.0,
+        "babble_speakers": 2,
+        "equalised_ratio": 0.0,
         "equaliser_db": 5.0,
     }
-    heard = DistortedSpeech(**{**options, **changes})
-    heard.hear_others(recordings)
-    return heard
+    distorted = DistortedSpeech(**{**options, **changes})
+    distorted.take_babble_from(recordings)
+    return distorted
 
 
-def test_the_same_epoch_hears_the_same_and_another_another(recordings):
+def test_the_same_epoch_has_the_same_samples_and_another_others(recordings):
     counter = EpochCounter(limit=9)
     counter.current = 1
     first = distortion(recordings, epoch_counter=counter)
@@ -142,33 +140,33 @@ def test_the_same_epoch_hears_the_same_and_another_another(recordings):
     assert not torch.equal(once, first("u1", recordings[0])[1])
 
 
-@pytest.mark.parametrize("voices_share", [0.0, 1.0])
-def test_noise_is_added_at_the_snr_that_was_drawn(recordings, voices_share):
-    heard = distortion(recordings, voices_share=voices_share)
-    clean, heard = heard("u1", recordings[0])
+@pytest.mark.parametrize("babble_ratio", [0.0, 1.0])
+def test_noise_is_added_at_the_snr_that_was_sampled(recordings, babble_ratio):
+    sample = distortion(recordings, babble_ratio=babble_ratio)
+    clean, distorted = sample("u1", recordings[0])
     snr = 10 * torch.log10(
-        clean.square().mean() / (heard - clean).square().mean()
+        clean.square().mean() / (distorted - clean).square().mean()
     )
     assert abs(snr - 10) < 0.01
 
 
-def test_every_piece_has_the_wanted_length(recordings):
+def test_every_crop_has_the_wanted_length(recordings):
     # floats: 3.0 * 0.7 and 2.01 * 1.1 are a little less than they seem
     for seconds, speed in ((1.0, 0.8), (3.5, 1.2), (3.0, 0.7), (2.01, 1.1)):
-        heard = distortion(recordings, seconds=seconds, speeds=[speed])
-        for sig in heard("u1", recordings[0]):
+        sample = distortion(recordings, seconds=seconds, speeds=[speed])
+        for sig in sample("u1", recordings[0]):
             assert sig.shape == (round(seconds * RATE),)
 
 
-def test_a_faster_piece_is_a_higher_voice(recordings, descriptors):
+def test_a_faster_crop_is_a_higher_voice(recordings, descriptors):
     clean, _ = distortion(recordings, speeds=[1.2])("u1", recordings[0])
     f0 = descriptors(clean[None])[0, 5:-5, 0].nanmean()
     assert abs(f0 - 12 * np.log2(1.2 * 100 / 70)) < 0.6
 
 
-def test_without_noise_what_is_heard_is_clean(recordings):
-    clean, heard = distortion(recordings, noisy_share=0.0)("u", recordings[1])
-    assert torch.equal(clean, heard)
+def test_without_noise_the_crop_is_clean(recordings):
+    clean, same = distortion(recordings, noisy_ratio=0.0)("u", recordings[1])
+    assert torch.equal(clean, same)
 
 
 @given(seed=st.integers(0, 99))
@@ -178,17 +176,17 @@ def test_noise_and_equaliser_are_finite(seed):
     assert np.isfinite(equalise(noise, 6.0, generator(seed))).all()
 
 
-@given(share=st.floats(0.05, 0.6))
-def test_about_the_wanted_share_of_frames_is_masked(share):
-    masked = MaskedSpans(share, span=5)(("u", share), 20000).mean()
-    # spans overlap: 1 - (1 - p)^5 with p = share / 5
-    assert abs(masked - (1 - (1 - share / 5) ** 5)) < 0.03
+@given(ratio=st.floats(0.05, 0.6))
+def test_about_the_wanted_ratio_of_frames_is_masked(ratio):
+    masked = MaskedSpans(ratio, span=5)(("u", ratio), 20000).mean()
+    # spans overlap: 1 - (1 - p)^5 with p = ratio / 5
+    assert abs(masked - (1 - (1 - ratio / 5) ** 5)) < 0.03
 
 
-@pytest.mark.parametrize(("share", "span"), [(1.0, 5), (-0.1, 5), (0.3, 0)])
-def test_a_mask_that_cannot_be_drawn_is_refused(share, span):
-    with pytest.raises(ValueError, match=f"{share} and masked_frames {span}"):
-        MaskedSpans(share, span)
+@pytest.mark.parametrize(("ratio", "span"), [(1.0, 5), (-0.1, 5), (0.3, 0)])
+def test_a_mask_that_cannot_be_sampled_is_refused(ratio, span):
+    with pytest.raises(ValueError, match=f"{ratio} and masked_frames {span}"):
+        MaskedSpans(ratio, span)
 
 
 def test_masked_frames_reach_the_transformer_as_one_vector(tiny_wav2vec2):
@@ -216,38 +214,38 @@ def test_a_dropped_block_passes_its_input_on_in_training_alone(tiny_wav2vec2):
     assert torch.equal(encoder.eval()(wav).last, untouched(wav).last)
 
 
-def test_a_worker_leaves_out_padding_and_what_is_unknown():
-    worker = FrameRegression(hidden_size=4, descriptors=2, block=None)
+def test_a_head_leaves_out_padding_and_what_is_unknown():
+    head = FrameRegression(hidden_size=4, descriptors=2, block=None)
     hidden = torch.randn(1, 3, 4)
-    target = worker.predict(hidden).detach()
+    target = head.predict(hidden).detach()
     target[0, 1, 0] = torch.nan
     target[0, 2] = 99.0
     frame_mask = torch.tensor([[True, True, False]])
-    assert worker(hidden, target, frame_mask).item() == 0.0
+    assert head(hidden, target, frame_mask).item() == 0.0
 
 
 def test_the_mean_over_frames_can_be_made_to_hold_functionals():
     torch.manual_seed(1)
-    worker = UtteranceRegression(hidden_size=4, descriptors=2, block=None)
+    head = UtteranceRegression(hidden_size=4, descriptors=2, block=None)
     target, frame_mask = torch.randn(2, 6, 2), torch.ones(2, 6).bool()
-    worker.measure([target[:1], target[1:]])
-    loss = worker(torch.randn(2, 6, 4), target, frame_mask)
+    head.measure([target[:1], target[1:]])
+    loss = head(torch.randn(2, 6, 4), target, frame_mask)
     loss.backward()
-    assert loss > 0 and worker.predict.weight.grad.abs().sum() > 0
+    assert loss > 0 and head.predict.weight.grad.abs().sum() > 0
 
 
 def test_clusters_are_named_on_masked_frames():
     torch.manual_seed(1)
-    worker = ClusterPrediction(4, 2, clusters=2, block=None, unmasked_weight=0)
+    head = ClusterPrediction(4, 2, clusters=2, block=None, unmasked_weight=0)
     ends = torch.tensor([[0.0, 0.0], [9.0, 9.0]])
-    worker.measure([ends.repeat(20, 1)[None]])
-    order = worker.centres[:, 0].argsort()
-    assert torch.allclose(worker.centres[order], ends)
+    head.measure([ends.repeat(20, 1)[None]])
+    order = head.centres[:, 0].argsort()
+    assert torch.allclose(head.centres[order], ends)
     hidden, target = torch.randn(1, 2, 4), ends[None]
     masked = torch.tensor([[True, False]])
-    loss = worker(hidden, target, torch.ones(1, 2).bool(), masked)
+    loss = head(hidden, target, torch.ones(1, 2).bool(), masked)
     wanted = torch.nn.functional.cross_entropy(
-        worker.predict(hidden[0, :1]), order[:1]
+        head.predict(hidden[0, :1]), order[:1]
     )
     assert torch.isclose(loss, wanted)
 
@@ -257,16 +255,16 @@ def test_targets_are_made_where_the_modules_are():
         with torch.device("cuda"):
             describe = FrameDescriptors(HOP, first_centre=FIRST_CENTRE)
             scale = Standardiser(64)
-            worker = UtteranceRegression(8, 64, block=None)
+            head = UtteranceRegression(8, 64, block=None)
         targets = scale(describe(torch.empty(2, RATE, device="cuda")))
-        worker.measure([targets])
-        assert targets.device.type == worker.scale.mean.device.type == "cuda"
+        head.measure([targets])
+        assert targets.device.type == head.scale.mean.device.type == "cuda"
 
 
 def test_fewer_frames_than_clusters_are_refused():
-    worker = ClusterPrediction(4, 2, clusters=9, block=None, unmasked_weight=0)
+    head = ClusterPrediction(4, 2, clusters=9, block=None, unmasked_weight=0)
     with pytest.raises(InputError, match="5 frames.*clusters = 9"):
-        worker.measure([torch.zeros(1, 5, 2)])
+        head.measure([torch.zeros(1, 5, 2)])
 
 
 def test_the_embedded_encoder_is_the_one_that_its_card_describes():

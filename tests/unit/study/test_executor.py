@@ -1,4 +1,4 @@
-"""How Ray carries out a plan, with scripts that take no time."""
+"""How Ray executes a plan, with scripts that take no time."""
 
 import io
 
@@ -9,7 +9,7 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.study.board import Board
 from mlkd_brain.study.definition import Study
 from mlkd_brain.study.plan import Step
-from mlkd_brain.study.task import read_stamp
+from mlkd_brain.study.task import read_state
 
 pytest.importorskip("ray")
 from mlkd_brain.study.executor import Cluster  # noqa: E402
@@ -51,9 +51,9 @@ def study(tmp_path):
 
 
 def test_failed_runs_are_tried_again_and_stop_only_what_needs_them(study):
-    said = io.StringIO()
-    plan = {run: Step(run, {"fold": run.fold}) for run in study.runs()}
-    board = Board(plan, Console(file=said, width=200))
+    printed = io.StringIO()
+    plan = {run: Step({"fold": run.fold}) for run in study.runs()}
+    board = Board(plan, Console(file=printed, width=200))
     with Cluster(study) as cluster, board:
         failed = cluster.run(plan, board)
     assert [str(run) for run in sorted(failed, key=str)] == [
@@ -61,19 +61,19 @@ def test_failed_runs_are_tried_again_and_stop_only_what_needs_them(study):
         for system in ("student", "teacher")
         for fold in (2, 4)
     ]
-    stamps = {str(run): read_stamp(run.folder) for run in plan}
+    states = {str(run): read_state(run.folder) for run in plan}
     found = [
-        (stamp.get("state"), stamp.get("attempts"))
-        for name, stamp in sorted(stamps.items())
+        (state.get("state"), state.get("attempts"))
+        for name, state in sorted(states.items())
     ]
     students = [("finished", 1), (None, None), ("finished", 2), (None, None)]
     teachers = [("finished", 1), ("failed", 3), ("finished", 2), ("failed", 1)]
     assert found == students + teachers
-    text = said.getvalue()
+    text = printed.getvalue()
     assert "failed: teacher/1986/fold_2: the reason" in text
     assert "(train.py ended with 2)" in text
     assert (
-        "skipped: student/1986/fold_4: depends_on teacher/1986/fold_4" in text
+        "skipped: student/1986/fold_4: depends on teacher/1986/fold_4" in text
     )
 
 

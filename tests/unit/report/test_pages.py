@@ -9,17 +9,25 @@ from fabricated_study import FabricatedStudy
 from PIL import Image
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.report import comparisons, summary
 from mlkd_brain.report.command import main
-from mlkd_brain.report.paper import beside
-from mlkd_brain.report.results import pack, read_study, unpacked
-from mlkd_brain.report.speakers import speakers_frame
-from mlkd_brain.report.style import spread
-from mlkd_brain.report.tables import (
+from mlkd_brain.report.command import report as printed
+from mlkd_brain.report.comparisons import (
+    comparison_frame,
+    crossings_frame,
     frame_beside_paper,
     means_frame,
+    paper_note,
 )
-from mlkd_brain.report.titles import title, with_runs
+from mlkd_brain.report.protocol import protocol_table
+from mlkd_brain.report.results import (
+    evaluated_runs,
+    pack,
+    read_predictions,
+    read_results,
+    unpacked,
+)
+from mlkd_brain.report.style import spread
+from mlkd_brain.report.tables import folds_and_seeds, speakers_frame
 
 FIGURES = {
     "ua_over_snr",
@@ -37,7 +45,7 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     systems = ("teacher", "student_unsupervised", "student", "my_system")
     made = FabricatedStudy(folder / "results", systems)
-    shutil.rmtree(made.of("student", 3))
+    shutil.rmtree(made.folder_of("student", 3))
     return made
 
 
@@ -91,23 +99,23 @@ def test_the_archive_gives_the_same_report_again(report, tmp_path):
 
 def test_another_evaluation_is_packed_beside_its_run(tmp_path):
     study = FabricatedStudy(tmp_path, ["student"], folds=(1, 2), utterances=4)
-    below = study.of("student") / "weighting_none"
+    below = study.folder_of("student") / "weighting_none"
     below.mkdir()
     for name in ("predictions.csv", "protocol.json"):
-        shutil.copy(study.of("student") / name, below)
-    asked = {"evaluation": "weighting_none"}
-    pack(tmp_path, tmp_path / "runs.tar.xz", **asked)
+        shutil.copy(study.folder_of("student") / name, below)
+    runs = evaluated_runs(tmp_path, "weighting_none")
+    pack(runs, tmp_path, tmp_path / "runs.tar.xz")
     with unpacked(tmp_path / "runs.tar.xz") as folder:
-        again = read_study(folder, **asked).predictions
+        again = read_predictions(folder, "weighting_none")
         assert not (folder / "student/1986/fold_2").exists()
-    assert again.equals(read_study(tmp_path, **asked).predictions)
+    assert again.equals(read_predictions(tmp_path, "weighting_none"))
 
 
 def test_the_archive_names_no_folder_of_this_machine(report):
     with unpacked(report / "runs.tar.xz") as folder:
-        cards = [path.read_text() for path in folder.rglob("protocol.json")]
-        assert len(cards) == 11
-        assert not any("somewhere" in card for card in cards)
+        protocols = [path.read_text() for path in folder.rglob("protocol.json")]
+        assert len(protocols) == 11
+        assert not any("somewhere" in protocol for protocol in protocols)
         kept = {path.name for path in folder.rglob("*") if path.is_file()}
     assert kept == {
         "predictions.csv",
@@ -118,31 +126,35 @@ def test_the_archive_names_no_folder_of_this_machine(report):
     }
 
 
-def test_the_card_stands_on_top_and_names_what_is_wrong(page):
-    card = page.split("## ")[0]
-    assert "| corpus | EmoDB |" in card
-    assert "teachers included | none |" in card
-    assert "between training, validation and test | none |" in card
-    assert "student/1986/fold_3: has no predictions.csv" in card
-    assert "**1, 2** of 10 of student (seed 1986)" in card
-    assert "teacher: none, clean speech" in card
-    assert "student, my_system: babble, factory1 (none unseen)" in card
-    assert "factory1 16.0–20.0 s" in card and "weighting g712" in card
-    assert "UA on the validation speaker: 5 to 7" in card
-    assert "/somewhere" not in card and "| encoder | encoder |" in card
+def test_the_protocol_stands_on_top_and_names_what_is_wrong(page):
+    protocol = page.split("## ")[0]
+    assert "| corpus | EmoDB |" in protocol
+    assert "teachers included | none |" in protocol
+    assert "between training, validation and test | none |" in protocol
+    assert "student/1986/fold_3: has no predictions.csv" in protocol
+    assert "**1–2** of 10 of student (seed 1986)" in protocol
+    assert "teacher: none, clean speech" in protocol
+    assert "student, my_system: babble, factory1 (none unseen)" in protocol
+    assert "factory1 16.0–20.0 s" in protocol and "weighting g712" in protocol
+    assert "UA on the validation speaker: 5 to 7" in protocol
+    assert "/somewhere" not in protocol and "| encoder | encoder |" in protocol
 
 
 def test_a_system_without_encoder_and_epochs_stands_beside_the_others(tmp_path):
     study = FabricatedStudy(tmp_path / "results", ["teacher", "vad_nmf"])
     main([str(study.folder), "--out", str(tmp_path / "report")])
     page = (tmp_path / "report" / "report.md").read_text()
-    card = page.split("## ")[0]
-    assert "| encoder | encoder; none in vad_nmf |" in card
-    assert "vad_nmf: babble, factory1 in its noise atoms alone (none" in card
-    assert "UA on the validation speaker: 5 to 7" in card
+    protocol = page.split("## ")[0]
+    assert "| encoder | encoder; none in vad_nmf |" in protocol
+    assert (
+        "vad_nmf: babble, factory1 in its noise atoms alone (none" in protocol
+    )
+    assert "UA on the validation speaker: 5 to 7" in protocol
     assert page.count("| vad_nmf |") >= 8
-    assert re.search(r"^\| vad_nmf \| [\d.]+ \| 49.0 \|", page, re.M)
-    curves = read_study(study.folder).curves
+    assert re.search(
+        r"^\| vad_nmf \| 1–3 \| 1986 \| [\d.]+ \| 49.0 \|", page, re.M
+    )
+    curves = read_results(evaluated_runs(study.folder)).curves
     assert set(curves["system"]) == {"teacher"}
 
 
@@ -150,89 +162,87 @@ def test_a_study_of_baselines_alone_has_no_training_curves(tmp_path):
     study = FabricatedStudy(tmp_path / "results", ["vad_nmf"])
     main([str(study.folder), "--out", str(tmp_path / "report")])
     page = (tmp_path / "report" / "report.md").read_text()
-    assert "the epoch was chosen" not in summary.report(study.folder)
+    assert "the epoch was chosen" not in printed(study.folder)
     assert "## Training" not in page and "| encoder | none in vad_nmf |" in page
 
 
-def test_missing_folds_are_said_in_every_title_and_row(page):
-    titles = re.findall(r"^\*\*(.+)\*\*$", page, re.M)
-    about_runs = [title for title in titles if "utterance of" not in title]
-    assert all("3 of 10 folds (1, 2, 3)" in title for title in about_runs)
-    assert page.count("| student (folds 1, 2) |") >= 5
-    assert "| teacher |" in page and "| teacher (" not in page
+def test_every_row_of_a_system_has_its_folds_and_seeds(page):
+    assert page.count("| student | 1–2 | 1986 |") >= 5
+    assert page.count("| teacher | 1–3 | 1986 |") >= 5
+    assert "| student − teacher | 1–2 | 1986 |" in page
 
 
-def test_a_seed_without_a_fold_is_said(tmp_path):
+def test_seeds_with_other_folds_stand_apart(tmp_path):
     study = FabricatedStudy(tmp_path, ["student"], seeds=(1, 2), utterances=4)
-    whole = title(read_study(tmp_path).predictions)
-    assert "3 of 10 folds (1, 2, 3), seeds 1, 2" in whole
-    assert "only" not in whole
-    shutil.rmtree(study.of("student", 2, 2))
-    predictions = read_study(tmp_path).predictions
-    assert "of seed 2 only folds 1, 3" in title(predictions)
-    other = predictions[predictions["seed"] == 1].assign(system="other")
-    both = pandas.concat([predictions, other])
-    assert with_runs("other", both) == "other (seed 1)"
+    whole = folds_and_seeds(read_predictions(tmp_path))
+    assert whole == {"folds": "1–3", "seeds": "1–2"}
+    shutil.rmtree(study.folder_of("student", 2, 2))
+    less = folds_and_seeds(read_predictions(tmp_path))
+    assert less == {"folds": "1–3 / 1, 3", "seeds": "1 / 2"}
 
 
-def test_a_row_and_a_test_say_what_their_title_does_not(tmp_path):
+def test_a_comparison_names_the_runs_that_both_have(tmp_path):
     systems = ["teacher", "student", "my_system"]
     study = FabricatedStudy(tmp_path, systems, seeds=(1, 2), utterances=4)
-    shutil.rmtree(study.of("student", 2, 2))
+    shutil.rmtree(study.folder_of("student", 2, 2))
     shutil.rmtree(tmp_path / "my_system" / "2")
-    text = summary.report(tmp_path, brief=True)
-    assert "± is the standard deviation over each row's runs" in text
-    for row in ("teacher", "student (without fold 2 of seed 2)"):
-        assert f"| {row} |" in text
-    assert "| my_system (seed 1) |" in text
-    predictions = read_study(tmp_path).predictions
-    names = comparisons.tests_frame(predictions, ["factory1"])[
-        "UA, points"
-    ].tolist()
-    assert names == [
-        "student − teacher (without fold 2 of seed 2)",
-        "my_system − teacher (seed 1)",
-        "my_system − student (seed 1)",
+    text = printed(tmp_path, brief=True)
+    assert "± is the standard deviation over runs" in text
+    assert "| teacher | 1–3 | 1–2 |" in text
+    assert "| student | 1–3 / 1, 3 | 1 / 2 |" in text
+    assert "| my_system | 1–3 | 1 |" in text
+    predictions = read_predictions(tmp_path)
+    rows = comparison_frame(predictions, ["factory1"]).iloc[:, :3]
+    assert rows.to_numpy().tolist() == [
+        ["student − teacher", "1–3 / 1, 3", "1 / 2"],
+        ["my_system − teacher", "1–3", "1"],
+        ["my_system − student", "1–3", "1"],
     ]
-    (*_, last) = comparisons.crossing_words(predictions, ["factory1"])
-    assert last.endswith(" (seed 1)")
+    last = crossings_frame(predictions, ["factory1"]).iloc[-1, :3]
+    assert last.tolist() == ["my_system", "1–3", "1"]
 
 
 def test_paired_tests_of_all_snrs_leave_clean_speech_aside(tmp_path):
     FabricatedStudy(tmp_path, ["teacher", "student"], utterances=4)
-    predictions = read_study(tmp_path).predictions
-    before = comparisons.tests_frame(predictions, ["babble", "factory1"])
+    predictions = read_predictions(tmp_path)
+    before = comparison_frame(predictions, ["babble", "factory1"])
     clean = predictions["noise"] == "clean"
     student = predictions["system"] == "student"
     predictions.loc[clean & student, "predicted"] = "ang"
-    after = comparisons.tests_frame(predictions, ["babble", "factory1"])
+    after = comparison_frame(predictions, ["babble", "factory1"])
     changed = [name for name in before if (before[name] != after[name]).any()]
     assert changed == ["clean"] and "all SNRs" in before
 
 
 def test_all_folds_are_all_folds(study):
-    cards = [{"speakers": {"train": ["a"], "valid": ["b"], "test": ["c"]}}]
-    assert "all 3 folds" in title(read_study(study.folder).predictions, cards)
+    results = read_results(evaluated_runs(study.folder))
+    speakers = {"train": ["a"], "valid": ["b"], "test": ["c"]}
+    short = [
+        {**protocol, "speakers": speakers} for protocol in results.protocols
+    ]
+    table = protocol_table(results._replace(protocols=short), [])
+    assert "all 3 of my_system (seed 1986)" in table
 
 
 def test_another_corpus_is_no_comparison(page):
     (heading,) = re.findall(r"^\*\*(Table 1\..+)\*\*$", page, re.M)
     assert "paper: IEMOCAP, 10 folds; here: EmoDB" in heading
     assert "no comparison" in heading
-    assert "no comparison" not in beside([{"corpus": "IEMOCAP"}])
-    assert "no protocol.json names" in beside([{}])
+    assert "no comparison" not in paper_note([{"corpus": "IEMOCAP"}])
+    assert "no protocol.json names" in paper_note([{}])
 
 
 def test_the_papers_numbers_stand_below_ours_with_the_difference(study):
-    predictions = read_study(study.folder).predictions
+    predictions = read_predictions(study.folder)
     right = predictions.assign(predicted=predictions["emo"])
     frame = frame_beside_paper(right, ["factory1"], lambda own, name: "ours")
     rows = frame.to_numpy().tolist()
-    assert rows[0][1:] == ["ours"] * 4
-    assert rows[1] == ["paper", "41.0", "65.0", "75.8", "77.8"]
-    assert rows[2] == ["difference", "+59.0", "+35.0", "+24.2", "+22.2"]
-    assert rows[-1][0].startswith("my_system")  # no such system in the paper
-    assert means_frame(right).iloc[2, 1:].tolist() == ["100.0", "67.5", "+32.5"]
+    assert rows[0] == ["teacher", "1–3", "1986"] + ["ours"] * 4
+    assert rows[1] == ["paper", "", "", "41.0", "65.0", "75.8", "77.8"]
+    differences = ["+59.0", "+35.0", "+24.2", "+22.2"]
+    assert rows[2] == ["difference", "", "", *differences]
+    assert rows[-1][0] == "my_system"  # no such system in the paper
+    assert means_frame(right).iloc[2, 3:].tolist() == ["100.0", "67.5", "+32.5"]
 
 
 def test_latex_is_escaped(report):
@@ -242,7 +252,10 @@ def test_latex_is_escaped(report):
         assert not re.search(r"(?<!\\)[_%#]", body), path
         assert "−" not in body and "±" not in body
     text = (report / "tables" / "table1_factory1.tex").read_text()
-    assert r"student\_unsupervised" in text and r"UA \% & 0 dB" in text
+    assert (
+        r"student\_unsupervised" in text
+        and r"UA \% & folds & seeds & 0 dB" in text
+    )
 
 
 def test_html_holds_the_tables_and_pictures(report, page):
@@ -267,7 +280,7 @@ def test_every_two_systems_are_compared_in_every_condition(report):
 
 
 def test_speakers_genders_and_styles_have_rows(study):
-    frame = speakers_frame(read_study(study.folder).predictions, ["babble"])
+    frame = speakers_frame(read_predictions(study.folder), ["babble"])
     assert frame["UA %"].tolist() == [
         "03 (M)",
         "08 (F)",
@@ -276,11 +289,13 @@ def test_speakers_genders_and_styles_have_rows(study):
         "gender M",
         "improvised",
         "scripted",
+        "seeds",
     ]
-    assert frame["utterances"].tolist() == ["8", "8", "8", "16", "8", "9", "15"]
+    counts = frame["utterances"].tolist()
+    assert counts == ["8", "8", "8", "16", "8", "9", "15", "–"]
 
 
-def test_where_student_and_teacher_cross_is_said():
+def test_where_a_system_crosses_its_teacher():
     values = {
         "teacher": [0, 2, 4],
         "student": [2, 3, 3],
@@ -296,11 +311,16 @@ def test_where_student_and_teacher_cross_is_said():
         for snr, right in zip((0, 10, 20), curve)
         for number in range(5)
     ]
-    assert comparisons.crossing_words(pandas.DataFrame(rows), ["hum"]) == [
-        "student is better than the teacher below 15.0 dB",
-        "same equals the teacher at every SNR",
-        "wild and the teacher cross at 5.0 and 15.0 dB",
-        "worse is nowhere better than the teacher",
+    frame = crossings_frame(pandas.DataFrame(rows), ["hum"])
+    columns = [
+        "system",
+        *(f"{w} at, dB" for w in ("better", "worse", "crossing")),
+    ]
+    assert frame[columns].to_numpy().tolist() == [
+        ["student", "0, 10", "20", "15.0"],
+        ["same", "none", "none", "none"],
+        ["wild", "0, 20", "10", "5.0, 15.0"],
+        ["worse", "none", "10, 20", "none"],
     ]
 
 
@@ -308,7 +328,7 @@ def test_systems_without_probabilities_logs_or_costs_are_reported(tmp_path):
     study = FabricatedStudy(tmp_path / "results", folds=(1,), utterances=4)
     for system in ("teacher", "student", "student_unsupervised"):
         for name in ("test.csv", "train_log.txt", "complexity.json"):
-            (study.of(system) / name).unlink()
+            (study.folder_of(system) / name).unlink()
         study.edit_predictions(
             lambda table: table.drop(columns=list(table.filter(like="p_"))),
             system,
@@ -322,11 +342,11 @@ def test_systems_without_probabilities_logs_or_costs_are_reported(tmp_path):
 
 
 def test_a_repeated_epoch_counts_once(study):
-    path = study.of("teacher") / "train_log.txt"
-    before = read_study(study.folder).curves
+    path = study.folder_of("teacher") / "train_log.txt"
+    before = read_results(evaluated_runs(study.folder)).curves
     text = path.read_text()
     path.write_text(text + text.splitlines()[-1] + "\n")
-    assert read_study(study.folder).curves.equals(before)
+    assert read_results(evaluated_runs(study.folder)).curves.equals(before)
     path.write_text(text)
     assert set(before["term"]) == {"loss", "ce", "kl", "mse", "UA", "WA"}
     assert before["epoch"].max() == 8
@@ -353,10 +373,10 @@ def test_a_damaged_table_is_named(tmp_path):
     study = FabricatedStudy(tmp_path, ["student"], folds=(1,), utterances=4)
     study.edit_predictions(lambda table: table.drop(columns="emo"), "student")
     with pytest.raises(InputError, match="predictions.csv: has no column emo"):
-        read_study(tmp_path)
-    (study.of("student") / "predictions.csv").write_text("")
+        read_predictions(tmp_path)
+    (study.folder_of("student") / "predictions.csv").write_text("")
     with pytest.raises(InputError, match="cannot be read"):
-        read_study(tmp_path)
+        read_predictions(tmp_path)
 
 
 def test_labels_keep_their_distance_and_their_middle():

@@ -4,7 +4,7 @@ import pytest
 
 from conftest import RECIPE, REPOSITORY
 from mlkd_brain.errors import InputError
-from mlkd_brain.study.options import read_study
+from mlkd_brain.study.command import read_study
 from mlkd_brain.study.search import refuse_bad_grid
 
 GRID = {"temperature": [1, 7], "alpha": [0.9]}
@@ -20,7 +20,7 @@ def study_with(**search):
     "study",
     ["IEMOCAP/MLKD/study", "EmoDB/MLKD/study", "EmoDB/MLKD/study_embedded"],
 )
-def test_the_searches_that_come_with_the_recipes_can_be_carried_out(study):
+def test_the_searches_of_the_recipes_are_accepted(study):
     folder, name = (REPOSITORY / "recipes" / study).parent, study.split("/")[-1]
     refuse_bad_grid(
         read_study([str(folder / f"hparams/{name}.yaml")], folder)[0]

@@ -9,14 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, recall_score
 
-from mlkd_brain.report.calibration import calibration_error, reliability
 from mlkd_brain.report.statistics import (
+    RESAMPLES,
+    _resampled,
+    _weights,
+    accuracies_of_runs,
     accuracy,
+    calibration_error,
     compare,
     crossings,
     interval,
-    interval_of_difference,
     mcnemar,
+    reliability,
 )
 
 
@@ -39,6 +43,54 @@ def table(hits, emotions=("ang", "sad"), noise="clean", snr_db=math.nan):
                 }
             )
     return pandas.DataFrame(rows)
+
+
+def by_sklearn(table, name):
+    """Percent, from labels."""
+    pair = table["emo"], table["predicted"]
+    if name == "WA":
+        return 100 * accuracy_score(*pair)
+    # balanced_accuracy_score, which warns of classes that are only predicted
+    classes = sorted(set(table["emo"]))
+    return 100 * recall_score(*pair, labels=classes, average="macro")
+
+
+labels = st.sampled_from(["ang", "hap", "neu", "sad"])
+utterances = st.lists(
+    st.tuples(labels, labels, st.sampled_from("abcd"), st.integers(1, 3)),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(utterances)
+def test_accuracies_are_those_of_scikit_learn(rows):
+    own = pandas.DataFrame(rows, columns=["emo", "predicted", "spk_id", "fold"])
+    own["seed"] = 1986
+    for name in ("UA", "WA"):
+        assert accuracy(own, name) == pytest.approx(by_sklearn(own, name))
+        runs = [by_sklearn(run, name) for _, run in own.groupby("fold")]
+        assert accuracies_of_runs(own, name).tolist() == pytest.approx(runs)
+
+
+def test_a_resample_has_the_accuracy_of_its_speakers_put_together():
+    random = np.random.default_rng(0)
+    own = table({name: random.random(20) < 0.6 for name in "abcde"})
+    speakers = [part for _, part in own.groupby("spk_id")]
+    own["hit"] = own["emo"] == own["predicted"]
+    counts = own.groupby(["spk_id", "emo"])["hit"]
+    right, total = (
+        count.unstack().to_numpy() for count in (counts.sum(), counts.size())
+    )
+    for name in ("UA", "WA"):
+        resampled = _resampled(right, total, name)
+        assert resampled.shape == (RESAMPLES,)
+        for value, weights in list(zip(resampled, _weights(5)))[:10]:
+            parts = [
+                p for p, n in zip(speakers, weights) for _ in range(int(n))
+            ]
+            expected = by_sklearn(pandas.concat(parts), name)
+            assert value == pytest.approx(expected)
 
 
 def test_when_all_is_right_so_is_every_resample():
@@ -84,26 +136,11 @@ def test_the_pooled_accuracy_lies_within_its_interval_for_equal_parts(hits):
         assert low - 1e-9 <= accuracy(own, name) <= high + 1e-9
 
 
-emotions = st.sampled_from("anhs")
-
-
-@given(st.lists(st.tuples(emotions, emotions), min_size=1, max_size=40))
-def test_accuracies_are_those_of_scikit_learn(pairs):
-    own = pandas.DataFrame(pairs, columns=["emo", "predicted"])
-    present = sorted(set(own["emo"]))
-    ua = recall_score(
-        own["emo"], own["predicted"], labels=present, average="macro"
-    )
-    assert accuracy(own) == 100 * ua
-    assert accuracy(own, "WA") == 100 * accuracy_score(
-        own["emo"], own["predicted"]
-    )
-
-
 def test_a_difference_that_every_speaker_shows_has_no_spread():
     better = table({"a": [1, 1, 1, 1], "b": [1, 1, 1, 1], "c": [1, 1, 1, 1]})
     worse = table({"a": [1, 1, 0, 0], "b": [0, 0, 1, 1], "c": [1, 1, 0, 0]})
-    assert interval_of_difference(better, worse) == (50.0, 50.0)
+    tested = compare(better, worse)
+    assert (tested.low, tested.high) == (50.0, 50.0)
 
 
 def test_mcnemar_by_hand():
