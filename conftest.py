@@ -21,10 +21,14 @@ from transformers import (
     Wav2Vec2Model,
     WavLMConfig,
     WavLMModel,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperModel,
 )
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent
 CORPORA = REPOSITORY.parent / "shared" / "corpora"
+MODELS = REPOSITORY.parent / "shared" / "models"
 RECIPE = REPOSITORY / "recipes" / "IEMOCAP" / "MLKD"
 sys.path.insert(0, str(RECIPE))
 # helper modules that tests of several folders share
@@ -68,6 +72,18 @@ FAMILY = {
         {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 5},
     ),
 }
+TINY_WHISPER = {
+    "d_model": 32,
+    "encoder_layers": 4,
+    "encoder_attention_heads": 2,
+    "encoder_ffn_dim": 64,
+    "decoder_layers": 1,
+    "decoder_attention_heads": 2,
+    "decoder_ffn_dim": 8,
+    "vocab_size": 16,
+    "max_target_positions": 4,
+    "pad_token_id": 0,
+}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -84,8 +100,14 @@ def pytest_collection_modifyitems():
 
 def save_encoder(kind, folder, **changes):
     """Save a randomly initialised encoder as an ordinary local HF folder."""
-    config, model, options = FAMILY[kind]
     torch.manual_seed(0)
+    if kind == "whisper":
+        WhisperModel(
+            WhisperConfig(**{**TINY_WHISPER, **changes})
+        ).save_pretrained(folder)
+        WhisperFeatureExtractor().save_pretrained(folder)
+        return str(folder)
+    config, model, options = FAMILY[kind]
     model(config(**{**TINY, **options, **changes})).save_pretrained(folder)
     Wav2Vec2FeatureExtractor(
         do_normalize=True, return_attention_mask=False

@@ -25,7 +25,8 @@ from bench.results import add, markdown, row
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.evaluation.noise_grid import NoiseGrid
 from mlkd_brain.method.embedded import save_random_encoder
-from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.mixing import WEIGHTINGS, speech_level
 

@@ -17,12 +17,8 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
 from mlkd_brain.method.embedded import FOLDER
-from mlkd_brain.method.lobes import (
-    EmotionClassifier,
-    SpeechEncoder,
-    copy_teacher,
-    freeze,
-)
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier, copy_teacher, freeze
 from mlkd_brain.method.losses import (
     FeatureDistillation,
     LogitDistillation,

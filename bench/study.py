@@ -40,7 +40,7 @@ def prepare(folder):
         "data_folder": folder / "corpus" / "IEMOCAP",
         "noise_folder": folder / "corpus" / "noise",
         "noise_types": "null",
-        "wav2vec2_hub": folder / "encoder",
+        "encoder_hub": folder / "encoder",
         "allow_partial": "True",
         "freeze_feature_extractor": "False",
         "num_workers": 0,

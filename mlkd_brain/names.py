@@ -19,3 +19,6 @@ PREDICTIONS = "predictions.csv"
 NOISE_GRID = "noise_grid.csv"
 COMPLEXITY = "complexity.json"
 VALIDATION = "validation.csv"
+
+#: In a checkpoint: what the best epoch is chosen by, UA and then minus the loss.
+SELECTION = "selection"

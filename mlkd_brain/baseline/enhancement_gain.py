@@ -28,7 +28,7 @@ from mlkd_brain.audio import SAMPLE_RATE, read_mono
 from mlkd_brain.baseline.distortion import sdr_db, si_sdr_db
 from mlkd_brain.baseline.enhancement import KNOWLEDGE
 from mlkd_brain.baseline.system import training_ranges
-from mlkd_brain.data.folds import fold_speakers
+from mlkd_brain.data.folds import fold_speakers, read_groups
 from mlkd_brain.data.manifests import read_speakers
 from mlkd_brain.errors import InputError
 from mlkd_brain.markdown import markdown_table
@@ -79,7 +79,11 @@ def gains(hparams, snrs_db):
 
 def learn_fold(hparams, manifests, fold):
     """Learn the atoms of a fold; returns the manifest of its test speaker."""
-    parts = fold_speakers(list(manifests), fold, hparams["validates_on"])
+    parts = fold_speakers(
+        read_groups(manifests, hparams["fold_groups"]),
+        fold,
+        hparams["validates_on"],
+    )
     train = pandas.concat([manifests[name] for name in parts["train"]])
     speech = (wav for _, wav in read_all(train, hparams["data_folder"]))
     hparams["train_noise"].resolve()

@@ -1,34 +1,91 @@
-"""Leave-one-speaker-out folds.
+"""Folds that leave out one speaker, or one group of speakers.
 
 Authors
  * The MLKD team 2026
 """
 
+import logging
 import pathlib
 
+import numpy as np
 import pandas
 
 from mlkd_brain.data.manifests import read_manifest, read_speakers
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint, write_csv
 
+logger = logging.getLogger(__name__)
 
-def fold_speakers(
-    speakers: list[str], fold: int, validates_on: str
-) -> dict[str, list[str]]:
-    """Test, validation and training speakers of a leave-one-speaker-out fold.
 
-    Source: the paper's protocol, ten folds; fold k tests the k-th speaker.
+def speaker_groups(
+    counts: pandas.DataFrame, groups: int | None
+) -> list[list[str]]:
+    """Speakers that are held out together, fixed by rule.
+
+    The largest speaker first, each joins the group where its utterances, of
+    every label and in all, add least to the squares of the group's shares: so
+    groups are alike in size and in labels. No chance is in it.
 
     Arguments
     ---------
-    speakers : list of str
-        All speakers, sorted.
+    counts : pandas.DataFrame
+        Utterances of each speaker (row, sorted) with each label (column).
+    groups : int, optional
+        How many; None leaves every speaker alone, in order.
+
+    Raises
+    ------
+    InputError
+        If there are fewer speakers than groups, or fewer than 3 groups.
+
+    Returns
+    -------
+    list of list of str
+        Disjoint; speakers sorted within a group.
+
+    Example
+    -------
+    >>> counts = pandas.DataFrame({"ang": [4, 2, 2, 4]}, index=list("abcd"))
+    >>> speaker_groups(counts, 3)
+    [['a'], ['d'], ['b', 'c']]
+    """
+    if groups is None:
+        return [[name] for name in counts.index]
+    if type(groups) is not int or not 3 <= groups <= len(counts):
+        raise InputError(
+            f"fold_groups is {groups}; with {len(counts)} speakers it is a "
+            f"number from 3 to {len(counts)}, or null for one speaker each."
+        )
+    # (speakers, labels and all utterances)
+    shares = np.column_stack([counts, counts.sum(axis=1)])
+    shares = shares / shares.sum(axis=0).clip(min=1)
+    held = np.zeros((groups, shares.shape[1]))
+    members: list[list[str]] = [[] for _ in range(groups)]
+    for speaker in np.argsort(-shares[:, -1], kind="stable"):
+        added = ((held + shares[speaker]) ** 2 - held**2).sum(axis=1)
+        best = int(added.argmin())
+        held[best] += shares[speaker]
+        members[best].append(counts.index[speaker])
+    return [sorted(group) for group in members]
+
+
+def fold_speakers(
+    groups: list[list[str]], fold: int, validates_on: str
+) -> dict[str, list[str]]:
+    """Test, validation and training speakers of a fold.
+
+    Source: the paper's protocol, leave one speaker out in ten folds; fold k
+    tests the k-th speaker, or the k-th group of speakers.
+
+    Arguments
+    ---------
+    groups : list of list of str
+        See ``speaker_groups``.
     fold : int
         Counted from 1.
     validates_on : str
         "session_partner": the other speaker of the session, where speakers 1
-        and 2 share the first session, and so on; "next": the next speaker, the
+        and 2 share the first session, and so on; "next": the next one, the
         first one after the last.
 
     Raises
@@ -43,17 +100,17 @@ def fold_speakers(
 
     Example
     -------
-    >>> speakers = ["Ses01F", "Ses01M", "Ses02F", "Ses02M"]
-    >>> fold_speakers(speakers, 2, "session_partner")["valid"]
+    >>> groups = [["Ses01F"], ["Ses01M"], ["Ses02F"], ["Ses02M"]]
+    >>> fold_speakers(groups, 2, "session_partner")["valid"]
     ['Ses01F']
-    >>> fold_speakers(speakers, 4, "next")["valid"]
+    >>> fold_speakers(groups, 4, "next")["valid"]
     ['Ses01F']
     """
-    last = len(speakers)
+    last = len(groups)
     if type(fold) is not int or not 1 <= fold <= last:
         raise InputError(
-            f"fold is {fold}; with {last} speakers folds go from 1 to {last}. "
-            "Change --fold."
+            f"fold is {fold}; with {last} speakers or groups of them folds go "
+            f"from 1 to {last}. Change --fold."
         )
     rules = {"session_partner": (fold - 1) ^ 1, "next": fold % last}
     if validates_on not in rules:
@@ -66,9 +123,32 @@ def fold_speakers(
             f"{last} speakers and validates_on session_partner, which needs an "
             "even number, two in each session. Use --validates_on next."
         )
-    test, valid = speakers[fold - 1], speakers[rules[validates_on]]
-    train = [name for name in speakers if name not in (test, valid)]
-    return {"train": train, "valid": [valid], "test": [test]}
+    test, valid = groups[fold - 1], groups[rules[validates_on]]
+    train = [name for group in groups for name in group]
+    train = sorted(set(train) - {*test, *valid})
+    return {"train": train, "valid": valid, "test": test}
+
+
+def read_groups(
+    manifests: dict[str, pandas.DataFrame], fold_groups: int | None
+) -> list[list[str]]:
+    """Groups of the speakers of a corpus.
+
+    Arguments
+    ---------
+    manifests : dict
+        Speaker to manifest, sorted.
+    fold_groups : int, optional
+        See ``speaker_groups``.
+
+    Returns
+    -------
+    list of list of str
+    """
+    counts = pandas.DataFrame(
+        {name: table["emo"].value_counts() for name, table in manifests.items()}
+    )
+    return speaker_groups(counts.fillna(0).T, fold_groups)
 
 
 def write_fold(
@@ -77,6 +157,7 @@ def write_fold(
     validates_on: str,
     emotions: list[str],
     output_folder: str | pathlib.Path,
+    fold_groups: int | None = None,
 ) -> None:
     """Join the speakers' manifests into the three parts of a fold.
 
@@ -90,6 +171,8 @@ def write_fold(
         Emotions that may occur.
     output_folder : str or pathlib.Path
         Where train.csv, valid.csv and test.csv go.
+    fold_groups : int, optional
+        Groups of speakers, see ``speaker_groups``.
 
     Raises
     ------
@@ -97,7 +180,8 @@ def write_fold(
         If a manifest is damaged, or there is no such fold.
     """
     manifests = read_speakers(manifest_folder, emotions)
-    parts = fold_speakers(list(manifests), fold, validates_on)
+    groups = read_groups(manifests, fold_groups)
+    parts = fold_speakers(groups, fold, validates_on)
     if validates_on == "session_partner":
         _refuse_other_sessions(manifests, *parts["test"], *parts["valid"])
     output_folder = pathlib.Path(output_folder)
@@ -109,7 +193,19 @@ def write_fold(
     if has_checkpoint(output_folder):
         _refuse_other_parts(tables, output_folder)
     for part, table in tables.items():
+        _warn_of_missing(part, table, emotions)
         write_csv(table, output_folder / f"{part}.csv")
+
+
+def _warn_of_missing(part, table, emotions):
+    """A part without a class is scored on the classes that it has."""
+    missing = [name for name in emotions if name not in set(table["emo"])]
+    if missing:
+        logger.warning(
+            f"the {part} speakers have no utterance of {', '.join(missing)}: UA "
+            f"there is the mean recall of the other {len(emotions)} - "
+            f"{len(missing)} classes. Consider fold_groups."
+        )
 
 
 def _refuse_other_parts(tables, output_folder):

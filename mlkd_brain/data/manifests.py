@@ -10,6 +10,7 @@ import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pandas
 from tqdm import tqdm
@@ -67,7 +68,7 @@ def _write_speakers(table, source, manifest_folder):
     table["wav"] = "$data_root/" + table["wav"]
     with replaced_folder(manifest_folder) as folder:
         for speaker, part in table.groupby("spk_id"):
-            part.to_csv(folder / f"{speaker}.csv", index=False)
+            part.to_csv(folder / f"{quote(speaker, safe='')}.csv", index=False)
         write_json(source, folder / SOURCE)
 
 
@@ -89,7 +90,10 @@ def read_manifest(
         Naming file, row and key.
     """
     try:
-        table = pandas.read_csv(path, dtype={"ID": str, "spk_id": str})
+        # names are text, "NA" and "1e3" too
+        table = pandas.read_csv(
+            path, dtype=dict.fromkeys(DESCRIPTION, str), keep_default_na=False
+        )
     except (OSError, pandas.errors.ParserError, ValueError) as error:
         raise InputError(
             f"{path}: cannot be read as a manifest ({error}); delete its folder "
@@ -102,6 +106,8 @@ def read_manifest(
             f"{', '.join(COLUMNS)}. Add it, or delete the manifest's folder and "
             "run again."
         )
+    for name in ("duration", *LEVELS):
+        table[name] = pandas.to_numeric(table[name], errors="coerce")
     repeated = table["ID"][table["ID"].duplicated()]
     if len(repeated):
         raise InputError(
@@ -146,7 +152,8 @@ def read_speakers(
             f"{manifest_folder}: holds no manifest; run without --skip_prep to "
             "have them made from the corpus."
         )
-    return {path.stem: read_manifest(path, emotions) for path in paths}
+    tables = {unquote(p.stem): read_manifest(p, emotions) for p in paths}
+    return dict(sorted(tables.items()))
 
 
 def _measure_all(utterances, data_folder):

@@ -85,6 +85,8 @@ class LengthBucketSampler(Sampler):
                 "processes or a smaller --grad_accumulation_factor."
             )
 
+        self.mean_size = len(durations) / (self.steps * world_size)
+
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch's order; ``Brain.fit`` calls it."""
         self.epoch = epoch
@@ -94,9 +96,12 @@ class LengthBucketSampler(Sampler):
 
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng([self.seed, self.epoch])
-        batches = np.array_split(
-            self._order(random), self.steps * self.world_size
-        )
+        order = self._order(random)
+        count = self.steps * self.world_size
+        sizes = np.full(count, len(order) // count)
+        sizes[: len(order) % count] += 1
+        # in any order: else the larger ones would always hold short utterances
+        batches = np.split(order, np.cumsum(random.permutation(sizes))[:-1])
         for step in random.permutation(self.steps):
             yield batches[step * self.world_size + self.rank].tolist()
 

@@ -18,7 +18,7 @@ SHORTEST_SAMPLES = 400  # span of the first frame, 25 ms
 
 def licence(run: TrainedRun) -> str:
     """Of the weights, as the hub names it: their encoder's, if it is ours."""
-    ours = run.protocol["wav2vec2_hub"] == embedded.EMBEDDED
+    ours = run.protocol["encoder_hub"] == embedded.EMBEDDED
     return embedded.LICENCE if ours else LICENCE
 
 
@@ -42,7 +42,7 @@ def model_card(run: TrainedRun, to: str) -> str:
         header=yaml.safe_dump(header, sort_keys=False),
         labels=", ".join(run.emotions),
         licence=licence(run),
-        encoder=run.protocol["wav2vec2_hub"],
+        encoder=run.protocol["encoder_hub"],
         rate=SAMPLE_RATE,
         use=USE["onnx" if to.startswith("onnx") else to],
         protocol=yaml.safe_dump(run.protocol, sort_keys=False),

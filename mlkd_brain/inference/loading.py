@@ -11,14 +11,14 @@ import json
 import pathlib
 from typing import Any
 
-import torch
 import yaml
 from speechbrain.dataio.encoder import CategoricalEncoder
-from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
+from transformers import AutoConfig, AutoFeatureExtractor
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import write_json
-from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.method.teachers import recover_best, training_command
 from mlkd_brain.names import HPARAMS, LABELS, PROTOCOL
 from mlkd_brain.run.protocol import read_protocol
@@ -26,14 +26,14 @@ from mlkd_brain.run.protocol import read_protocol
 ENCODER_SETTINGS = "encoder.json"
 
 
-class EncoderFromConfig(SpeechEncoder):
-    """A ``SpeechEncoder`` whose weights are still to be loaded.
+class EncoderFromConfig:
+    """Makes a ``SpeechEncoder`` whose weights are still to be loaded.
 
     Arguments
     ---------
     config : dict
-        Of a transformers model, with its ``model_type``; its
-        ``num_hidden_layers`` are the blocks that are kept.
+        Of a transformers model, with its ``model_type``; its number of layers
+        is that of the blocks that were kept.
     normalize_wav : bool
         Whether the model expects waveforms of zero mean and unit variance.
 
@@ -42,19 +42,15 @@ class EncoderFromConfig(SpeechEncoder):
     >>> source = SpeechEncoder(getfixture("tiny_wav2vec2"), kept_layers=[2])
     >>> encoder = EncoderFromConfig(**encoder_settings(source))
     >>> keys = encoder.load_state_dict(source.state_dict())
+    >>> import torch
     >>> wav = torch.randn(1, 8000)
     >>> torch.equal(encoder.eval()(wav).last, source.eval()(wav).last)
     True
     """
 
-    def __init__(self, config: dict, normalize_wav: bool) -> None:
-        # the parent's constructor would look for pretrained weights
-        torch.nn.Module.__init__(self)
-        self.config = AutoConfig.for_model(**config)
-        self.model = AutoModel.from_config(self.config)
-        self.normalize_wav = normalize_wav
-        self.freeze = False
-        self._keep_padding_out()
+    def __new__(cls, config: dict, normalize_wav: bool) -> SpeechEncoder:
+        """The encoder; a class, since yaml files build classes."""
+        return SpeechEncoder.from_config(config, normalize_wav)
 
 
 def encoder_settings(encoder: SpeechEncoder) -> dict[str, Any]:
@@ -194,7 +190,7 @@ def _settings_of_source(source, kept_layers):
     config.layerdrop = 0.0
     if kept_layers is not None:
         config.num_hidden_layers = len(kept_layers)
-    return _settings(config, extractor.do_normalize)
+    return _settings(config, getattr(extractor, "do_normalize", False))
 
 
 def _settings(config, normalize_wav):

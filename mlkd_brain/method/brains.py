@@ -6,6 +6,7 @@ Authors
  * The MLKD team 2026
 """
 
+import itertools
 import time
 from collections import defaultdict
 from typing import Any
@@ -16,12 +17,16 @@ import torch.nn.functional as F
 from sklearn.metrics import accuracy_score, recall_score
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.logger import get_logger
+from torch.nn.utils import get_total_norm
 
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.data.samplers import LengthBucketSampler
+from mlkd_brain.method.gradients import gradient_norms, shares
 from mlkd_brain.method.lobes import Classification, EmotionClassifier, freeze
+from mlkd_brain.method.losses import UNLABELLED
 from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherTargets
+from mlkd_brain.names import SELECTION
 from mlkd_brain.run.epoch_clock import EpochClock, throughput, time_left
 from mlkd_brain.run.processes import gather, rank_and_size, sum_by_name
 from mlkd_brain.run.step_memory import SavedActivations, describe_memory
@@ -125,8 +130,12 @@ class EmotionBrain(sb.Brain):
         return loss
 
     def optimizers_step(self) -> None:
-        """Update the weights."""
+        """Update the weights; counts the steps whose gradient is clipped."""
         self.clock.lap(self.learner)
+        if self.max_grad_norm > 0:
+            weights = self.modules.parameters()
+            norm = get_total_norm(w.grad for w in weights if w.grad is not None)
+            self.clipped.append(norm > self.max_grad_norm)
         super().optimizers_step()
         self.clock.lap("optimiser")
 
@@ -138,7 +147,10 @@ class EmotionBrain(sb.Brain):
             self.term_sums[name] += value.detach().float() * len(labels)
         self.references += labels.tolist()
         self.decisions += predictions.logits.argmax(dim=-1).tolist()
-        return loss
+        if stage != sb.Stage.TRAIN or self.train_sampler is None:
+            return loss
+        # batches differ by one in size; every utterance counts the same
+        return loss * len(labels) / self.train_sampler.mean_size
 
     def objective(self, predictions, labels, batch, stage) -> tuple:
         """Loss, (), and the terms to be logged by name: cross-entropy."""
@@ -156,13 +168,17 @@ class EmotionBrain(sb.Brain):
         self.term_sums: dict[str, Any] = defaultdict(float)
         self.references: list[int] = []
         self.decisions: list[int] = []
+        self.clipped: list[torch.Tensor] = []  # of each step, whether it was
         self.clock.restart()
 
     def on_stage_end(self, stage, stage_loss, epoch=None) -> None:
-        """Logs the epoch and keeps it if its validation UA is the best."""
+        """Logs the epoch and keeps it if it validates best.
+
+        By UA; of epochs that tie the one with the lowest loss.
+        """
         stats = self._summary()
         if stage == sb.Stage.TRAIN:
-            self.train_stats = stats
+            self.train_stats = {**stats, **self._gradient_stats()}
             self.throughput = throughput(
                 self.clock.seconds, sum_by_name(gather(self.clock.counts))
             )
@@ -181,8 +197,19 @@ class EmotionBrain(sb.Brain):
             valid_stats=stats,
         )
         self.checkpointer.save_and_keep_only(
-            meta={"UA": stats["UA"], "epoch": epoch}, max_keys=["UA"]
+            meta={
+                "UA": stats["UA"],
+                "epoch": epoch,
+                SELECTION: [stats["UA"], -stats["loss"]],
+            },
+            max_keys=[SELECTION],
         )
+
+    def _gradient_stats(self):
+        """What the log says of the epoch's gradients: how often clipped."""
+        if not self.clipped:
+            return {}
+        return {"clipped": float(torch.stack(self.clipped).float().mean())}
 
     def _summary(self):
         """Means and accuracies over the utterances of all processes."""
@@ -191,15 +218,22 @@ class EmotionBrain(sb.Brain):
         sums, references, decisions = zip(*parts)
         references, decisions = sum(references, []), sum(decisions, [])
         terms = sum_by_name(sums)
+        count = len(references)
+        references, decisions = _labelled(references, decisions)
         # balanced_accuracy_score warns when a class is predicted and not present
         present = sorted(set(references))
         return {
-            **{name: terms[name] / len(references) for name in terms},
+            **{name: terms[name] / count for name in terms},
             "UA": recall_score(
                 references, decisions, labels=present, average="macro"
             ),
             "WA": accuracy_score(references, decisions),
         }
+
+
+def _labelled(references, decisions):
+    pairs = [p for p in zip(references, decisions) if p[0] != UNLABELLED]
+    return tuple(map(list, zip(*pairs)))
 
 
 class DistillationBrain(EmotionBrain):
@@ -228,6 +262,7 @@ class DistillationBrain(EmotionBrain):
 
     def fit_fold(self, datasets: dict[str, DynamicItemDataset]) -> None:
         """Fill the teacher's cache, then train as ``EmotionBrain`` does."""
+        self.train_set = datasets["train"]
         self.hparams.target_cache.attach(
             datasets["train"], self.target_teacher, self.hparams.batch_size
         )
@@ -264,7 +299,7 @@ class DistillationBrain(EmotionBrain):
         """The paper's three levels in training, else cross-entropy."""
         if stage != sb.Stage.TRAIN:
             return super().objective(predictions, labels, batch, stage)
-        return self.hparams.objective(
+        loss, terms = self.hparams.objective(
             predictions.logits,
             self.targets.logits,
             predictions.blocks,
@@ -272,3 +307,54 @@ class DistillationBrain(EmotionBrain):
             predictions.frame_mask,
             labels,
         )
+        if 0 < self.step <= self.hparams.gradient_share_batches:
+            weighted = self.hparams.objective.weighted(terms)
+            norms = gradient_norms(weighted, self.modules.parameters())
+            self.shares.append(shares(norms))
+        return loss, terms
+
+    def on_stage_start(self, stage, epoch: int | None = None) -> None:
+        """Empties the statistics of the last stage."""
+        super().on_stage_start(stage, epoch)
+        self.shares: list[dict[str, torch.Tensor]] = []
+
+    def _gradient_stats(self):
+        """Also the share that each weighted term has in the gradient."""
+        means = {
+            f"grad_share_{name}": float(
+                torch.stack([share[name] for share in self.shares]).mean()
+            )
+            for name in (self.shares[0] if self.shares else ())
+        }
+        return {**super()._gradient_stats(), **means}
+
+    def on_fit_start(self) -> None:
+        """Also balances the objective, where it asks for that."""
+        super().on_fit_start()
+        objective = self.hparams.objective
+        if objective.balance_batches and not objective.is_balanced:
+            objective.balance(self._start_norms(objective.balance_batches))
+
+    def _start_norms(self, batches):
+        """Mean gradient norm of each term over the first batches."""
+        loader = self.make_dataloader(
+            self.train_set,
+            sb.Stage.TRAIN,
+            batch_sampler=self.train_sampler,
+            **self.hparams.train_dataloader_opts,
+        )
+        self.modules.train()
+        self.on_stage_start(sb.Stage.TRAIN)
+        totals: dict[str, float] = defaultdict(float)
+        with torch.random.fork_rng():  # dropout goes on as without
+            torch.manual_seed(self.hparams.seed)
+            for batch in itertools.islice(loader, batches):
+                predictions = self.compute_forward(batch, sb.Stage.TRAIN)
+                labels = batch.emo_encoded.data.squeeze(-1)
+                _, terms = self.objective(
+                    predictions, labels, batch, sb.Stage.TRAIN
+                )
+                norms = gradient_norms(terms, self.modules.parameters())
+                for name, norm in norms.items():
+                    totals[name] += float(norm) / batches
+        return totals

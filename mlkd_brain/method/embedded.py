@@ -1,7 +1,7 @@
 """The embedded encoder: a small wav2vec 2.0 that needs no download.
 
 Twelve blocks, so that the even-layer rule holds, 25 frames a second, 2.6 million
-parameters. ``--wav2vec2_hub embedded`` is pretrained on nine hours of speech
+parameters. ``--encoder_hub embedded`` is pretrained on nine hours of speech
 without labels (``recipes/Speech/pretrain``). With random weights, to compare:
 
     mlkd random-encoder data/embedded/encoder --seed 1986
@@ -20,7 +20,7 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 from mlkd_brain.files import replaced_folder
 
 FOLDER = pathlib.Path(__file__).with_name("embedded_encoder")
-EMBEDDED = "embedded"  # its name as wav2vec2_hub
+EMBEDDED = "embedded"  # its name as encoder_hub
 WEIGHTS = "model.safetensors"
 LICENCE = "cc-by-4.0"  # of the weights, as of the speech they learned from
 
@@ -31,7 +31,7 @@ def save_random_encoder(folder: str | pathlib.Path, seed: int) -> str:
     Arguments
     ---------
     folder : str or pathlib.Path
-        Can be given as ``wav2vec2_hub``. Replaced as a whole, and returned.
+        Can be given as ``encoder_hub``. Replaced as a whole, and returned.
     seed : int
         Of the random weights.
 
@@ -55,7 +55,7 @@ def save_pretrained_encoder(encoder, folder: str | pathlib.Path) -> str:
 
     Arguments
     ---------
-    encoder : mlkd_brain.method.lobes.SpeechEncoder
+    encoder : mlkd_brain.method.encoders.SpeechEncoder
         Pretrained, of the embedded shape.
     folder : str or pathlib.Path
         Replaced as a whole.

@@ -11,9 +11,12 @@ Authors
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+
+UNLABELLED = -100  # in place of a class index
 
 
 class LogitDistillation(torch.nn.Module):
@@ -88,8 +91,8 @@ class LogitDistillation(torch.nn.Module):
 class FeatureDistillation(torch.nn.Module):
     """Match the student's hidden states to those of the paired teacher blocks.
 
-    The value is the mean squared error over valid frames and features, summed
-    (or averaged) over the pairs of blocks; the padding does not count. It is zero
+    The value is the mean distance over valid frames and features, summed (or
+    averaged) over the pairs of blocks; the padding does not count. It is zero
     when the hidden states agree.
 
     Source: the paper's feature level, student block i with teacher block 2i.
@@ -98,11 +101,18 @@ class FeatureDistillation(torch.nn.Module):
     ---------
     over_pairs : str
         "sum" (the paper's) or "mean".
+    distance : str
+        "mse" (the paper's), "l1", or "cosine": one minus the cosine.
+    layer_norm : bool
+        Whether each frame is normalised first, to zero mean and unit variance
+        over its features. Raw hidden states (the paper's) differ in scale from
+        encoder to encoder, and a few large features decide.
 
     Raises
     ------
     ValueError
-        If ``over_pairs`` is neither, or the numbers of blocks differ.
+        If ``over_pairs`` or ``distance`` is none of these, or the numbers of
+        blocks differ.
 
     Example
     -------
@@ -113,14 +123,24 @@ class FeatureDistillation(torch.nn.Module):
     1.0
     """
 
-    def __init__(self, over_pairs: str = "sum"):
+    def __init__(
+        self,
+        over_pairs: str = "sum",
+        distance: str = "mse",
+        layer_norm: bool = False,
+    ):
         super().__init__()
-        if over_pairs not in ("sum", "mean"):
-            raise ValueError(
-                f"Bad value '{over_pairs}' for over_pairs, "
-                "expected one of ['sum', 'mean']."
-            )
+        for key, value, allowed in (
+            ("over_pairs", over_pairs, ["sum", "mean"]),
+            ("distance", distance, list(DISTANCES)),
+        ):
+            if value not in allowed:
+                raise ValueError(
+                    f"Bad value '{value}' for {key}, expected one of {allowed}."
+                )
         self.over_pairs = over_pairs
+        self.distance: Any = DISTANCES[distance]
+        self.layer_norm = layer_norm
 
     def forward(
         self,
@@ -150,21 +170,46 @@ class FeatureDistillation(torch.nn.Module):
                 "Change teacher_layers in hparams/student.yaml."
             )
         errors = [
-            F.mse_loss(
-                student[frame_mask].float(),
-                teacher[frame_mask].detach().float(),
+            self.distance(
+                self._valid(student, frame_mask),
+                self._valid(teacher.detach(), frame_mask),
             )
             for student, teacher in zip(student_blocks, teacher_blocks)
         ]
         total = torch.stack(errors).sum()
         return total / len(errors) if self.over_pairs == "mean" else total
 
+    def _valid(self, hidden, frame_mask):
+        """Frames to compare, (valid frames, features), float32."""
+        hidden = hidden[frame_mask].float()
+        if self.layer_norm:
+            hidden = F.layer_norm(hidden, hidden.shape[-1:])
+        return hidden
+
+
+def cosine_distance(
+    student: torch.Tensor, teacher: torch.Tensor
+) -> torch.Tensor:
+    """One minus the cosine of each pair of frames, averaged, in [0, 2].
+
+    Example
+    -------
+    >>> frames = torch.tensor([[3.0, 4.0]])
+    >>> cosine_distance(frames, 2 * frames).item()
+    0.0
+    """
+    return (1 - F.cosine_similarity(student, teacher, dim=-1)).mean()
+
+
+DISTANCES = {"mse": F.mse_loss, "l1": F.l1_loss, "cosine": cosine_distance}
+
 
 class MultiLevelObjective(torch.nn.Module):
     """The paper's objective: labels, logits and hidden states together.
 
     ``alpha * KL + (1 - alpha) * CE + feature_weight * MSE``. The paper's
-    ``feature_weight`` is 1.
+    ``feature_weight`` is 1. Labels of -100 do not count: an utterance without a
+    label is learned from through the other two terms.
 
     Arguments
     ---------
@@ -176,6 +221,12 @@ class MultiLevelObjective(torch.nn.Module):
         Weight of the teacher's distribution against the labels, in [0, 1].
     feature_weight : float
         Weight of the MSE term, at least 0.
+    balance_batches : int
+        0 takes the weights as they are (the paper's). Otherwise that many
+        batches at the student's start say how large the gradient of each term
+        is, and each weight is divided by it, relative to the cross-entropy's:
+        with ``alpha`` 0.5 and ``feature_weight`` 0.5 labels, logits and hidden
+        states then pull equally, whatever the encoder and the temperature.
 
     Raises
     ------
@@ -202,6 +253,7 @@ class MultiLevelObjective(torch.nn.Module):
         feature_level: FeatureDistillation,
         alpha: float,
         feature_weight: float = 1.0,
+        balance_batches: int = 0,
     ):
         super().__init__()
         if not 0 <= alpha <= 1 or not feature_weight >= 0:
@@ -212,8 +264,11 @@ class MultiLevelObjective(torch.nn.Module):
             )
         self.logit_level = logit_level
         self.feature_level = feature_level
-        self.alpha = alpha
-        self.feature_weight = feature_weight
+        self.weights = {"kl": alpha, "ce": 1 - alpha, "mse": feature_weight}
+        self.balance_batches = balance_batches
+        # kept with the checkpoint: a resumed run goes on with its own
+        self.scales: torch.Tensor
+        self.register_buffer("scales", torch.zeros(len(self.weights)))
 
     def forward(
         self,
@@ -241,15 +296,65 @@ class MultiLevelObjective(torch.nn.Module):
             "ce" and "kl" in nats, "mse" without unit, each ().
         """
         terms = {
-            "ce": F.cross_entropy(student_logits.float(), labels),
+            "ce": label_loss(student_logits, labels),
             "kl": self.logit_level(student_logits, teacher_logits),
             "mse": self.feature_level(
                 student_blocks, teacher_blocks, frame_mask
             ),
         }
-        loss = (
-            self.alpha * terms["kl"]
-            + (1 - self.alpha) * terms["ce"]
-            + self.feature_weight * terms["mse"]
-        )
-        return loss, terms
+        kl, ce, mse = self.weighted(terms).values()
+        return kl + ce + mse, terms
+
+    def weighted(
+        self, terms: dict[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        """The terms as they stand in the total, each ()."""
+        weighted = {name: w * terms[name] for name, w in self.weights.items()}
+        if self.is_balanced:
+            scales = zip(weighted.items(), self.scales)
+            weighted = {name: s * value for (name, value), s in scales}
+        return weighted
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether the terms have been put on one scale."""
+        return self.balance_batches > 0 and bool(self.scales.any())
+
+    def balance(self, norms: dict[str, float]) -> None:
+        """Put the terms on one scale, in place.
+
+        Arguments
+        ---------
+        norms : dict
+            Size of each unweighted term's gradient at the student's start.
+        """
+        for index, name in enumerate(self.weights):
+            tiny = norms[name] < 1e-12  # agrees already: nothing to scale
+            self.scales[index] = 1.0 if tiny else norms["ce"] / norms[name]
+
+
+def label_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy over the labelled utterances; 0 if there are none.
+
+    Arguments
+    ---------
+    logits : torch.Tensor
+        Unnormalised scores, (batch, classes).
+    labels : torch.Tensor
+        Class indices, -100 without a label, (batch,).
+
+    Returns
+    -------
+    torch.Tensor
+        Nats, ().
+
+    Example
+    -------
+    >>> label_loss(torch.zeros(2, 4), torch.tensor([-100, -100])).item()
+    0.0
+    """
+    labelled = (labels != UNLABELLED).sum().clamp(min=1)
+    total = F.cross_entropy(
+        logits.float(), labels, reduction="sum", ignore_index=UNLABELLED
+    )
+    return total / labelled

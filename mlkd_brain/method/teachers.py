@@ -13,7 +13,7 @@ from speechbrain.utils.logger import get_logger
 
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.errors import InputError
-from mlkd_brain.names import HPARAMS
+from mlkd_brain.names import HPARAMS, SELECTION
 from mlkd_brain.run.protocol import plain_values
 
 logger = get_logger(__name__)
@@ -53,7 +53,7 @@ def recover_best(
     checkpoint = None
     if pathlib.Path(save_folder).is_dir():
         checkpointer = Checkpointer(save_folder, {"model": model})
-        checkpoint = checkpointer.find_checkpoint(max_key="UA")
+        checkpoint = checkpointer.find_checkpoint(max_key=SELECTION)
     if checkpoint is None:
         raise InputError(
             f"{save_folder}: holds no trained model; make it with `{remedy}`."
@@ -64,7 +64,7 @@ def recover_best(
         raise InputError(
             f"{checkpoint.path}: was trained with another encoder or other "
             f"blocks ({str(error).splitlines()[-1].strip()}). Give the same "
-            f"--wav2vec2_hub, or train anew: `{remedy}`."
+            f"--encoder_hub, or train anew: `{remedy}`."
         ) from None
     _warn_of_early_stop(checkpointer, pathlib.Path(save_folder).parent)
     return {key: checkpoint.meta[key] for key in ("UA", "epoch")}

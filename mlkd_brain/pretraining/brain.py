@@ -14,7 +14,7 @@ import torch
 from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE
-from mlkd_brain.method.lobes import SpeechEncoder
+from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.pretraining.distortions import generator
 from mlkd_brain.run.epoch_clock import time_left
@@ -74,7 +74,7 @@ class FrameMasking(torch.nn.Module):
 
     Arguments
     ---------
-    encoder : mlkd_brain.method.lobes.SpeechEncoder
+    encoder : mlkd_brain.method.encoders.SpeechEncoder
         Masked while ``masked`` is set.
     """
 
@@ -104,14 +104,14 @@ def drop_blocks(encoder: SpeechEncoder, ratio: float) -> SpeechEncoder:
 
     Arguments
     ---------
-    encoder : mlkd_brain.method.lobes.SpeechEncoder
+    encoder : mlkd_brain.method.encoders.SpeechEncoder
         Changed in place.
     ratio : float
         Probability, in [0, 1).
 
     Returns
     -------
-    mlkd_brain.method.lobes.SpeechEncoder
+    mlkd_brain.method.encoders.SpeechEncoder
         The same encoder.
     """
     for block in encoder.model.encoder.layers:

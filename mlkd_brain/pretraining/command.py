@@ -2,7 +2,7 @@
 
     mlkd probe results/manifests --data_folder DIR embedded
 
-Encoders are named as ``wav2vec2_hub`` names them; opensmile's feature sets
+Encoders are named as ``encoder_hub`` names them; opensmile's feature sets
 (``IS09``, ``eGeMAPSv02`` ...; an optional package) can be given as well. With
 ``--results`` the fine-tuned ``--systems`` of a study are added to the table.
 

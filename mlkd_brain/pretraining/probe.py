@@ -24,7 +24,7 @@ from mlkd_brain.audio import read_mono
 from mlkd_brain.baseline.acoustic_features import OPENSMILE, AcousticFeatures
 from mlkd_brain.data.manifests import read_speakers
 from mlkd_brain.errors import InputError
-from mlkd_brain.method.lobes import SpeechEncoder
+from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.names import CLEAN
 from mlkd_brain.report.results import read_predictions
 from mlkd_brain.report.statistics import ACCURACIES

@@ -19,7 +19,7 @@ def main(argv: list[str]) -> None:
         prog="mlkd random-encoder",
         description="Write the embedded encoder with random weights.",
     )
-    parser.add_argument("folder", help="can be given as --wav2vec2_hub")
+    parser.add_argument("folder", help="can be given as --encoder_hub")
     parser.add_argument(
         "--seed", type=int, required=True, help="of the weights"
     )

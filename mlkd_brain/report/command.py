@@ -198,6 +198,6 @@ def _notes(predictions, protocols, spread):
             "test noise comes from ranges of the recordings that training and "
             "validation did not use"
         )
-    if any(protocol.get("wav2vec2_hub") for protocol in protocols):
+    if any(protocol.get("encoder_hub") for protocol in protocols):
         notes.append("the epoch was chosen by UA on the validation speaker")
     return "\n".join(f"- {note}" for note in notes)

@@ -164,7 +164,7 @@ def _epochs(protocols):
         protocol["best_epoch"]["epoch"]
         for protocol in protocols
         # the baseline has one "epoch", and nothing to choose
-        if protocol.get("best_epoch") and protocol.get("wav2vec2_hub")
+        if protocol.get("best_epoch") and protocol.get("encoder_hub")
     ]
     text = "UA on the validation speaker"
     if not best:
@@ -176,9 +176,9 @@ def _epochs(protocols):
 def _encoders(protocols):
     """Encoders, and the systems that have none."""
     known = {
-        (protocol["wav2vec2_hub"], protocol["system"])
+        (protocol["encoder_hub"], protocol["system"])
         for protocol in protocols
-        if "wav2vec2_hub" in protocol
+        if "encoder_hub" in protocol
     }
     texts = sorted({hub for hub, _ in known if hub is not None})
     without = in_order({system for hub, system in known if hub is None})

@@ -254,9 +254,9 @@ def read_table(path: str | pathlib.Path) -> DataFrame:
 def _read_protocol(folder):
     """Where an encoder's folder lies is private: its name alone is kept."""
     protocol = read_protocol(folder)
-    hub = protocol.get("wav2vec2_hub")
+    hub = protocol.get("encoder_hub")
     if hub and pathlib.Path(hub).is_absolute():
-        protocol["wav2vec2_hub"] = pathlib.Path(hub).name
+        protocol["encoder_hub"] = pathlib.Path(hub).name
     return protocol
 
 

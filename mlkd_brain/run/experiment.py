@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+import inspect
 import io
 import logging
 import os
@@ -21,6 +22,7 @@ from speechbrain.utils.distributed import run_on_main
 from mlkd_brain.data.folds import write_fold
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import CORPUS, LABELS
+from mlkd_brain.run.protocol import OPTIMISATION, top_level_keys
 
 # importing SpeechBrain's train loggers warns of torchvision, for figures alone
 logging.getLogger("speechbrain.utils.train_logger").addFilter(
@@ -57,6 +59,7 @@ def load_hparams(argv: list[str]) -> tuple[str, dict, dict, str]:
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8")
     hparams_file, run_opts, overrides = sb.parse_arguments(argv)
     overrides = with_corpus(hparams_file, overrides)
+    overrides = _with_settings(hparams_file, run_opts, overrides)
     # for the preparer that the yaml names, as a linked script lies elsewhere
     sys.path.insert(0, str(pathlib.Path(hparams_file).absolute().parents[1]))
     try:
@@ -78,6 +81,21 @@ def load_hparams(argv: list[str]) -> tuple[str, dict, dict, str]:
     except ValueError as error:
         raise InputError(f"{hparams_file}: {error}") from None
     return hparams_file, hparams, run_opts, overrides
+
+
+def _with_settings(hparams_file, run_opts, overrides):
+    """SpeechBrain's options that are keys of the yaml, as overrides of it.
+
+    So they belong to the settings of a run, are recorded with it, and a run is
+    not resumed with other ones.
+    """
+    try:
+        keys = top_level_keys(pathlib.Path(hparams_file).read_text("utf-8"))
+    except OSError:
+        return overrides  # named below
+    given = keys & set(OPTIMISATION) & set(run_opts.overridden_args)
+    added = [f"{key}: {run_opts[key]}" for key in sorted(given)]
+    return "\n".join([overrides.rstrip(), *added]).strip()
 
 
 def with_corpus(hparams_file: str | pathlib.Path, overrides: str) -> str:
@@ -110,15 +128,36 @@ def prepare_fold(hparams: dict[str, Any]) -> None:
     InputError
         If the corpus or the fold cannot be used.
     """
-    corpus = ("data_folder", "manifest_folder", "allow_partial", "skip_prep")
-    run_on_main(
-        hparams["prepare"], kwargs={key: hparams[key] for key in corpus}
+    run_on_main(prepare_corpus, args=[hparams])
+    fold = (
+        "manifest_folder",
+        "fold",
+        "fold_groups",
+        "validates_on",
+        "emotions",
     )
-    fold = ("manifest_folder", "fold", "validates_on", "emotions")
     run_on_main(
         write_fold,
         kwargs={key: hparams[key] for key in (*fold, "output_folder")},
     )
+
+
+def prepare_corpus(hparams: dict[str, Any]) -> None:
+    """Call the preparer that the yaml names; its arguments are keys there.
+
+    Arguments
+    ---------
+    hparams : dict
+        Of a run.
+
+    Raises
+    ------
+    InputError
+        If the corpus cannot be used.
+    """
+    prepare = hparams["prepare"]
+    keys = inspect.signature(prepare).parameters
+    prepare(**{key: hparams[key] for key in keys})
 
 
 def make_label_encoder(

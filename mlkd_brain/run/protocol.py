@@ -4,12 +4,15 @@ Authors
  * The MLKD team 2026
 """
 
+import functools
 import json
+import os
 import pathlib
 import platform
 from collections.abc import Collection
 from typing import Any
 
+import yaml
 from hyperpyyaml import resolve_references
 from ruamel.yaml import YAML
 
@@ -22,6 +25,9 @@ from mlkd_brain.names import HPARAMS, PROTOCOL
 AN_OBJECT = (
     "what its yaml builds"  # replaces it: --vad null can replace one too
 )
+FORMER_KEY = "wav2vec2_hub"  # of encoder_hub
+#: Keys of a neural system that decide on its steps.
+OPTIMISATION = ("precision", "grad_accumulation_factor", "max_grad_norm")
 #: Keys that may change when a run is resumed.
 CHANGEABLE = {
     "number_of_epochs",
@@ -65,8 +71,8 @@ def refuse_other_settings(
     before = pathlib.Path(output_folder) / HPARAMS
     if not before.is_file():
         return
-    with open(hparams_file, encoding="utf-8") as yaml:
-        now = _values(resolve_references(yaml, overrides))
+    with open(hparams_file, encoding="utf-8") as stream:
+        now = _values(resolve_references(stream, overrides))
     then = _values(before.read_text(encoding="utf-8"))
     for key in sorted(
         then.keys() & now.keys() - CHANGEABLE - {*also_changeable}
@@ -92,6 +98,19 @@ def plain_values(text) -> dict[str, Any]:
     """
     values = _values(text)
     return {key: value for key, value in values.items() if value != AN_OBJECT}
+
+
+@functools.lru_cache
+def top_level_keys(text: str) -> set[str]:
+    """Keys of a yaml, as text; no object in it is built.
+
+    Example
+    -------
+    >>> sorted(top_level_keys("lr: 0.1\\nopt: !new:os.PathLike {lr: 1}"))
+    ['lr', 'opt']
+    """
+    content = yaml.compose(text)
+    return {key.value for key, _ in content.value} if content else set()
 
 
 def _values(text):
@@ -140,15 +159,27 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
     protocol = {
         **{key: hparams[key] for key in keys},
         # None: the baseline has no encoder
-        "wav2vec2_hub": hparams.get("wav2vec2_hub"),
+        "encoder_hub": hparams.get("encoder_hub"),
         "corpus": hparams.get("corpus"),
+        **{key: hparams[key] for key in OPTIMISATION if key in hparams},
+        "processes": int(os.environ.get("WORLD_SIZE", 1)),
+        "folds": _number_of_folds(hparams),
         "speakers": _speakers(folder),
         **facts,
         "versions": {"python": platform.python_version(), **libraries},
     }
     if has_checkpoint(folder) and (folder / PROTOCOL).is_file():
-        _refuse_other_facts(folder, json.loads(json.dumps(protocol)))
+        before = read_protocol(folder)
+        _refuse_other_facts(folder, before, json.loads(json.dumps(protocol)))
+        protocol = {**before, **protocol}  # what was evaluated stays
     write_json(protocol, folder / PROTOCOL)
+
+
+def _number_of_folds(hparams):
+    if hparams.get("fold_groups"):
+        return hparams["fold_groups"]
+    manifests = pathlib.Path(hparams["manifest_folder"]).glob("*.csv")
+    return len(list(manifests))
 
 
 def _speakers(run):
@@ -173,9 +204,8 @@ def noise_ranges(bank) -> dict[str, dict[str, list[int]]]:
     }
 
 
-def _refuse_other_facts(folder, protocol):
-    before = read_protocol(folder)
-    for fact in ("speakers", "noise_heard", "teacher"):
+def _refuse_other_facts(folder, before, protocol):
+    for fact in ("speakers", "noise_heard", "teacher", "processes"):
         if before.get(fact) != protocol.get(fact):
             raise InputError(
                 f"{folder}: was trained with another value of {fact} than it "
@@ -195,8 +225,11 @@ def read_protocol(folder: str | pathlib.Path) -> dict[str, Any]:
     """
     path = pathlib.Path(folder) / PROTOCOL
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        protocol = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise InputError(
             f"{path}: is missing or damaged; train the run again."
         ) from None
+    if FORMER_KEY in protocol:  # in archives of earlier studies
+        protocol["encoder_hub"] = protocol.pop(FORMER_KEY)
+    return protocol

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from hyperpyyaml import resolve_references
 
-from mlkd_brain.data.folds import fold_speakers
+from mlkd_brain.data.folds import fold_speakers, read_groups
 from mlkd_brain.data.manifests import read_speakers
 from mlkd_brain.fingerprint import (
     fingerprint,
@@ -18,19 +18,18 @@ from mlkd_brain.fingerprint import (
     fingerprint_folder,
 )
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER
-from mlkd_brain.run.experiment import load_hparams
-from mlkd_brain.run.protocol import CHANGEABLE, plain_values
-from mlkd_brain.study.definition import Run, Study, top_level_keys
+from mlkd_brain.run.experiment import load_hparams, prepare_corpus
+from mlkd_brain.run.protocol import CHANGEABLE, plain_values, top_level_keys
+from mlkd_brain.study.definition import Run, Study
 
 EPOCHS = "number_of_epochs"
-ENCODER = "wav2vec2_hub"  # its files count, not the name of their folder
+ENCODER = "encoder_hub"  # its files count, not the name of their folder
 #: Keys that may differ between two runs of equal content.
 IGNORED = CHANGEABLE - {EPOCHS} | {ENCODER}
 PER_RUN = ("seed", "fold", "teacher_folder")  # differ among a system's runs
 BY_HAND = "trained by hand"  # in the place of an unknown code
 #: Folders of the library whose code decides on the numbers of a run.
 RUN_CODE = ("noise", "data", "run", "method", "evaluation")
-CORPUS_KEYS = ("data_folder", "manifest_folder", "allow_partial", "skip_prep")
 
 
 class StudyContent:
@@ -83,11 +82,14 @@ class StudyContent:
         file, hparams, _, overrides = load_hparams(run.options)
         encoder = hparams.get(ENCODER)  # the baseline has none
         encoder = FOLDER if encoder == EMBEDDED else encoder
-        hparams["prepare"](**{key: hparams[key] for key in CORPUS_KEYS})
+        prepare_corpus(hparams)
         manifests = pathlib.Path(hparams["manifest_folder"])
-        speakers = list(read_speakers(manifests, hparams["emotions"]))
+        groups = read_groups(
+            read_speakers(manifests, hparams["emotions"]),
+            hparams["fold_groups"],
+        )
         for fold in self.study.settings["folds"]:
-            fold_speakers(speakers, fold, hparams["validates_on"])
+            fold_speakers(groups, fold, hparams["validates_on"])
         hparams["noise_bank"].prepare()
         return {
             "hparams": settings(file, overrides),

@@ -5,7 +5,6 @@ Authors
 """
 
 import dataclasses
-import functools
 import itertools
 import json
 import pathlib
@@ -13,10 +12,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import CORPUS
+from mlkd_brain.run.protocol import top_level_keys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,19 +169,6 @@ class Study:
         for path in files | {path.with_name(CORPUS) for path in files}:
             if path.is_file():
                 yield from re.findall(r"os\.getenv \[(\w+)", path.read_text())
-
-
-@functools.lru_cache
-def top_level_keys(text: str) -> set[str]:
-    """Keys of a yaml, as text; no object in it is built.
-
-    Example
-    -------
-    >>> sorted(top_level_keys("lr: 0.1\\nopt: !new:os.PathLike {lr: 1}"))
-    ['lr', 'opt']
-    """
-    content = yaml.compose(text)
-    return {key.value for key, _ in content.value} if content else set()
 
 
 def choice_path(results: pathlib.Path, seed: int, fold: int) -> pathlib.Path:

@@ -14,7 +14,7 @@ from transformers import AutoModel
 
 from conftest import REPOSITORY
 from mlkd_brain.errors import InputError
-from mlkd_brain.method.lobes import SpeechEncoder
+from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.run.experiment import load_hparams
 
 PRETRAIN = REPOSITORY / "recipes" / "Speech" / "pretrain"

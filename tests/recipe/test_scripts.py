@@ -350,9 +350,9 @@ def test_a_teacher_with_another_encoder_is_refused(
     narrow = {"num_hidden_layers": 12, "intermediate_size": 48}
     other = save_encoder("wav2vec2", tmp_path, **narrow)
     said = workplace.refused(
-        "train_student.py", "student", wav2vec2_hub=other, system="other"
+        "train_student.py", "student", encoder_hub=other, system="other"
     )
-    assert "another encoder" in said and "--wav2vec2_hub" in said
+    assert "another encoder" in said and "--encoder_hub" in said
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_a_teacher_with_another_encoder_is_refused(
         ({"data_folder": "/none"}, "data_folder '/none' is not a folder"),
         ({"allow_partial": False, **ANEW}, "not the counts of IEMOCAP"),
         ({"emotions": "[ang, hap]", **ANEW}, "unknown emotion"),
-        ({"wav2vec2_hub": "/none"}, "wav2vec2_hub '/none' cannot be loaded"),
+        ({"encoder_hub": "/none"}, "encoder_hub '/none' cannot be loaded"),
     ],
 )
 def test_a_wrong_option_gets_one_line(workplace, options, message):

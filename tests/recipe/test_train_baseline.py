@@ -26,7 +26,7 @@ CONDITIONS = 1 + 5 * len(NOISES)
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
     made = make_workplace(tmp_path_factory.mktemp("baseline"), None)
-    for key in ("wav2vec2_hub", "number_of_epochs", "num_workers", "lr"):
+    for key in ("encoder_hub", "number_of_epochs", "num_workers", "lr"):
         del made.options[key]
     return made
 

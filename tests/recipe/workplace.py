@@ -29,7 +29,7 @@ class Workplace:
             "OMP_NUM_THREADS": "1",
         }
         self.options = {
-            "wav2vec2_hub": encoder,
+            "encoder_hub": encoder,
             "results_folder": self.results,
             "noise_types": "[" + ", ".join(NOISES) + "]",
             "number_of_epochs": 2,

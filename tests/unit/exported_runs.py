@@ -8,7 +8,8 @@ import torch
 from speechbrain.utils.checkpoints import Checkpointer
 
 from mlkd_brain.export.formats import export
-from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder, freeze
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier, freeze
 from mlkd_brain.run.experiment import make_label_encoder
 
 EMOTIONS = ["ang", "hap", "neu", "sad"]
@@ -23,7 +24,7 @@ data_folder: !apply:os.getenv [EMODB_ROOT, data/EmoDB]
 system: student
 fold: 3
 emotions: [ang, hap, neu, sad]
-encoder: &id001 !new:mlkd_brain.method.lobes.SpeechEncoder
+encoder: &id001 !new:mlkd_brain.method.encoders.SpeechEncoder
   source: {source}
   save_path: pretrained_models
   kept_layers: [2, 4]
@@ -31,7 +32,7 @@ model: &id002 !new:mlkd_brain.method.lobes.EmotionClassifier
   encoder: *id001
   n_classes: 4
 teacher: !new:mlkd_brain.method.lobes.EmotionClassifier
-  encoder: !new:mlkd_brain.method.lobes.SpeechEncoder
+  encoder: !new:mlkd_brain.method.encoders.SpeechEncoder
     source: /there/is/no/teacher
   n_classes: 4
 modules:
@@ -47,7 +48,7 @@ def fabricate_run(folder, source):
     (folder / "save").mkdir(parents=True)
     (folder / "hyperparams.yaml").write_text(HPARAMS.format(source=source))
     protocol = {"system": "student", "seed": 1986, "fold": 3, "snrs_db": [0]}
-    protocol["wav2vec2_hub"] = "embedded"  # so its licence is that one's
+    protocol["encoder_hub"] = "embedded"  # so its licence is that one's
     (folder / "protocol.json").write_text(json.dumps(protocol))
     make_label_encoder(EMOTIONS, folder / "save")
     model = EmotionClassifier(SpeechEncoder(source, kept_layers=[2, 4]), 4)

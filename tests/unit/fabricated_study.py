@@ -126,7 +126,7 @@ class FabricatedStudy:
             "seed": seed,
             "fold": fold,
             "corpus": "EmoDB",
-            "wav2vec2_hub": "/somewhere/encoder",
+            "encoder_hub": "/somewhere/encoder",
             "weighting": "g712",
             "snrs_db": self.snrs,
             "speakers": {"train": others, "valid": [valid], "test": [test]},
@@ -148,7 +148,7 @@ class FabricatedStudy:
             return {
                 **protocol,
                 **heard,
-                "wav2vec2_hub": None,
+                "encoder_hub": None,
                 "best_epoch": {"UA": 0.8, "epoch": 1},
                 "noise_heard_in": "its noise atoms alone",
             }

@@ -15,7 +15,7 @@ options=(
     --data_folder data/embedded/corpus/IEMOCAP
     --noise_folder data/embedded/corpus/noise
     --noise_types null
-    --wav2vec2_hub embedded
+    --encoder_hub embedded
     --results_folder results/demo
     --allow_partial True
     --number_of_epochs 6

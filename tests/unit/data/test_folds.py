@@ -3,8 +3,10 @@
 import numpy as np
 import pandas
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mlkd_brain.data.folds import fold_speakers, write_fold
+from mlkd_brain.data.folds import fold_speakers, speaker_groups, write_fold
 from mlkd_brain.data.manifests import COLUMNS, read_manifest
 from mlkd_brain.errors import InputError
 
@@ -13,6 +15,10 @@ IEMOCAP = [
 ]
 EMODB = ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]
 EMOTIONS = ["ang", "hap", "neu", "sad"]
+
+
+def alone(speakers):
+    return [[name] for name in speakers]
 
 
 @pytest.fixture()
@@ -42,7 +48,7 @@ def manifests(tmp_path):
 @pytest.mark.parametrize("rule", ["session_partner", "next"])
 @pytest.mark.parametrize("fold", range(1, 11))
 def test_every_fold_holds_its_speakers_apart(speakers, rule, fold):
-    parts = fold_speakers(speakers, fold, rule)
+    parts = fold_speakers(alone(speakers), fold, rule)
     assert parts["test"] == [speakers[fold - 1]]
     everyone = parts["train"] + parts["valid"] + parts["test"]
     assert sorted(everyone) == speakers
@@ -51,29 +57,31 @@ def test_every_fold_holds_its_speakers_apart(speakers, rule, fold):
 
 def test_iemocap_validates_on_the_other_speaker_of_the_session():
     for fold, test in enumerate(IEMOCAP, start=1):
-        (valid,) = fold_speakers(IEMOCAP, fold, "session_partner")["valid"]
+        (valid,) = fold_speakers(alone(IEMOCAP), fold, "session_partner")[
+            "valid"
+        ]
         assert valid[:5] == test[:5] and valid != test
 
 
 def test_emodb_validates_on_the_next_speaker():
-    assert fold_speakers(EMODB, 3, "next")["valid"] == ["10"]
-    assert fold_speakers(EMODB, 10, "next")["valid"] == ["03"]
+    assert fold_speakers(alone(EMODB), 3, "next")["valid"] == ["10"]
+    assert fold_speakers(alone(EMODB), 10, "next")["valid"] == ["03"]
 
 
 @pytest.mark.parametrize("fold", [0, 11, -1, "x", 1.5, True])
 def test_a_fold_outside_the_speakers_is_refused(fold):
     with pytest.raises(InputError, match=f"fold is {fold}.*from 1 to 10"):
-        fold_speakers(IEMOCAP, fold, "next")
+        fold_speakers(alone(IEMOCAP), fold, "next")
 
 
 def test_an_unknown_rule_is_refused():
     with pytest.raises(InputError, match="'random' for validates_on"):
-        fold_speakers(IEMOCAP, 1, "random")
+        fold_speakers(alone(IEMOCAP), 1, "random")
 
 
 def test_a_session_partner_needs_two_speakers_a_session():
     with pytest.raises(InputError, match="3 speakers.*even number"):
-        fold_speakers(["a", "b", "c"], 3, "session_partner")
+        fold_speakers(alone(["a", "b", "c"]), 3, "session_partner")
 
 
 def test_a_folds_parts_are_written_from_the_speakers(manifests, tmp_path):
@@ -158,3 +166,68 @@ def test_a_manifest_that_is_no_csv_is_named(manifests, tmp_path):
     (manifests / "03.csv").write_bytes(b"\xff\xfe\x00junk")
     with pytest.raises(InputError, match="03.csv: cannot be read as a manif"):
         write_fold(manifests, 1, "next", EMOTIONS, tmp_path / "run")
+
+
+# ------------------------------------------------------- groups of speakers
+
+
+COUNTS = st.lists(
+    st.lists(st.integers(0, 30), min_size=4, max_size=4).filter(sum),
+    min_size=5,
+    max_size=20,
+)
+
+
+def table_of(counts):
+    names = [f"s{i:02d}" for i in range(len(counts))]
+    return pandas.DataFrame(counts, index=names, columns=EMOTIONS)
+
+
+@settings(max_examples=50)
+@given(COUNTS, st.integers(3, 5))
+def test_groups_share_no_speaker_and_hold_them_all(counts, number):
+    groups = speaker_groups(table_of(counts), number)
+    assert len(groups) == number and all(groups)
+    members = sorted(name for group in groups for name in group)
+    assert members == list(table_of(counts).index)
+
+
+def test_uneven_speakers_make_even_groups():
+    """URDU's: 80, 48, 40, 38, 28, 28, 22 utterances and many small ones."""
+    sizes = [80, 48, 40, 38, 28, 28, 22, *[8] * 8, *[4] * 8, *[2] * 10]
+    counts = [[size / 4] * 4 for size in sizes]
+    groups = speaker_groups(table_of(counts), 5)
+    total = [4 * len(g) and table_of(counts).loc[g].sum().sum() for g in groups]
+    assert max(total) <= 1.1 * min(total)
+
+
+def test_groups_are_alike_in_labels_too():
+    """Two speakers of each label, all of one size: one of each in a group."""
+    counts = np.repeat(np.eye(4, dtype=int) * 10, 3, axis=0).tolist()
+    groups = speaker_groups(table_of(counts), 3)
+    for group in groups:
+        assert table_of(counts).loc[group].sum().tolist() == [10] * 4
+
+
+@pytest.mark.parametrize("groups", [0, 2, 11, 2.5, "x"])
+def test_groups_that_cannot_be_are_refused(groups):
+    with pytest.raises(InputError, match=f"fold_groups is {groups}.*3 to 10"):
+        speaker_groups(table_of([[1] * 4] * 10), groups)
+
+
+def test_a_fold_of_groups_is_written(manifests, tmp_path):
+    write_fold(manifests, 1, "next", EMOTIONS, tmp_path / "run", fold_groups=5)
+    parts = {
+        part: set(read_manifest(tmp_path / "run" / f"{part}.csv")["spk_id"])
+        for part in ("train", "valid", "test")
+    }
+    assert [len(parts[p]) for p in ("train", "valid", "test")] == [6, 2, 2]
+    assert len(set.union(*parts.values())) == 10
+
+
+def test_a_part_without_a_label_is_a_warning(manifests, tmp_path, caplog):
+    path = manifests / "03.csv"
+    table = pandas.read_csv(path, dtype=str)
+    table[table["emo"] != "sad"].to_csv(path, index=False)
+    write_fold(manifests, 1, "next", EMOTIONS, tmp_path / "run")
+    assert "the test speakers have no utterance of sad" in caplog.text

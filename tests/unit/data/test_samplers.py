@@ -119,3 +119,16 @@ def test_what_cannot_be_is_refused():
         LengthBucketSampler([1.0] * 3, 8, 0.2, 1, rank=0, world_size=4)
     with pytest.raises(InputError, match="bucket_jitter is -0.1"):
         LengthBucketSampler([1.0], 8, -0.1, 1)
+
+
+def test_the_sizes_of_batches_do_not_follow_the_length():
+    durations = np.linspace(1, 9, 300)
+    sizes = {"short": [], "long": []}
+    sampler = LengthBucketSampler(durations, 8, 0.2, seed=1)
+    for epoch in range(400):
+        sampler.set_epoch(epoch)
+        for batch in sampler:
+            kind = "short" if np.mean(batch) < 150 else "long"
+            sizes[kind].append(len(batch))
+    means = [np.mean(sizes[kind]) for kind in ("short", "long")]
+    assert means[0] == pytest.approx(means[1], rel=0.005)

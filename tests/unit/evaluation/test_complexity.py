@@ -3,7 +3,8 @@
 import pytest
 
 from mlkd_brain.evaluation.complexity import complexity
-from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier
 
 WIDTH, INNER, CHANNELS, CLASSES = 32, 64, 16, 4  # of the tiny encoder
 CONVOLUTIONS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))

@@ -9,7 +9,8 @@ import torch
 from mlkd_brain.audio import read_mono
 from mlkd_brain.evaluation import noise_grid as module
 from mlkd_brain.evaluation.noise_grid import NoiseGrid, noise_grid
-from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.mixing import speech_level
 

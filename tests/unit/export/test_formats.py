@@ -34,7 +34,8 @@ from mlkd_brain.export.onnx_graph import write_float_graph
 from mlkd_brain.inference.loading import TrainedRun, keep_encoder_settings
 from mlkd_brain.inference.recognizer import EmotionRecognizer, load_recognizer
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER, LICENCE
-from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier
 
 KINDS = sorted(FAMILY)
 ONNX = [to for to in FORMATS if to.startswith("onnx")]

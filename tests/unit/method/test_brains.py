@@ -1,21 +1,24 @@
 """What training must do, and must leave alone."""
 
 import copy
-from collections import defaultdict
 
 import pytest
 import speechbrain as sb
 import torch
 from speechbrain.dataio.batch import PaddedBatch
-from tiny_training import LAYERS, make_brain, utterances
+from tiny_training import LAYERS, QUIET, fold, make_brain, utterances
 from torch.utils.data import DataLoader
 
+from mlkd_brain.data.samplers import LengthBucketSampler
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
-from mlkd_brain.method.lobes import (
-    EmotionClassifier,
-    SpeechEncoder,
-    copy_teacher,
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier, copy_teacher
+from mlkd_brain.method.losses import (
+    FeatureDistillation,
+    LogitDistillation,
+    MultiLevelObjective,
 )
+from mlkd_brain.names import SELECTION
 
 
 @pytest.fixture()
@@ -117,6 +120,7 @@ def test_block_i_learns_from_the_ith_of_the_teachers_layers(
         return student_logits.sum(), {}
 
     brain.hparams.objective = spy
+    brain.hparams.gradient_share_batches = 0
     brain.on_stage_start(sb.Stage.TRAIN)
     batch = PaddedBatch(utterances())
     predictions = brain.compute_forward(batch, sb.Stage.TRAIN)
@@ -132,18 +136,91 @@ def test_the_epoch_with_the_best_validation_ua_is_kept(teacher, tmp_path):
     brain = make_brain(EmotionBrain, teacher, tmp_path)
     scores = iter([0.25, 0.75, 0.5])
     brain.hparams.epoch_counter.limit = 3
-    brain._summary = lambda: {"UA": brain.score, "WA": 0.0}
+    brain._summary = lambda: {"UA": brain.score, "WA": 0.0, "loss": 1.0}
+    start = brain.on_stage_start
 
     def on_stage_start(stage, epoch=None):
-        brain.term_sums = defaultdict(float)
-        brain.references, brain.decisions = [], []
+        start(stage, epoch)
         if stage == sb.Stage.TRAIN:
             brain.score = next(scores)
 
     brain.on_stage_start = on_stage_start
     fit(brain)
-    best = brain.checkpointer.find_checkpoint(max_key="UA")
+    best = brain.checkpointer.find_checkpoint(max_key=SELECTION)
     assert best.meta["epoch"] == 2
+
+
+def test_of_epochs_that_tie_the_one_with_the_lowest_loss_is_kept(
+    teacher, tmp_path
+):
+    brain = make_brain(EmotionBrain, teacher, tmp_path)
+    # of training and of validation, epoch by epoch
+    losses = iter([0.9, 0.6, 0.9, 0.4, 0.9, 0.5])
+    brain.hparams.epoch_counter.limit = 3
+    brain._summary = lambda: {"UA": 0.75, "WA": 0.0, "loss": next(losses)}
+    fit(brain)
+    best = brain.checkpointer.find_checkpoint(max_key=SELECTION)
+    assert best.meta["epoch"] == 2
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_every_utterance_counts_the_same_in_an_epoch(
+    teacher, tmp_path, accumulation
+):
+    """Batches of 9 utterances hold 3 or 2: their losses are weighted."""
+    options = {**QUIET, "grad_accumulation_factor": accumulation}
+    brain = make_brain(
+        EmotionBrain, teacher.eval(), tmp_path, lr=0.0, run_opts=options
+    )
+    dataset = fold(9)
+    brain.train_sampler = LengthBucketSampler([1.0] * 9, 3, 0.2, 1, 2)
+    brain.on_stage_start(sb.Stage.TRAIN)
+    total, alone = 0.0, 0.0
+    for indices in brain.train_sampler:
+        batch = PaddedBatch([dataset[i] for i in indices])
+        outputs = brain.compute_forward(batch, sb.Stage.TRAIN)
+        total += brain.compute_objectives(outputs, batch, sb.Stage.TRAIN)
+    for i in range(9):
+        batch = PaddedBatch([dataset[i]])
+        outputs = brain.compute_forward(batch, sb.Stage.VALID)
+        alone += brain.compute_objectives(outputs, batch, sb.Stage.VALID)
+    mean_loss = total / len(brain.train_sampler)
+    assert mean_loss.item() == pytest.approx(alone.item() / 9, rel=1e-5)
+
+
+def test_the_log_has_each_terms_share_of_the_gradient(
+    teacher, student, tmp_path
+):
+    brain = make_brain(DistillationBrain, student, tmp_path, teacher=teacher)
+    fit(brain)
+    stats = brain.hparams.train_logger.epochs[0]["train_stats"]
+    shares = [stats[f"grad_share_{name}"] for name in ("kl", "ce", "mse")]
+    assert sum(shares) == pytest.approx(1.0) and min(shares) > 0
+    assert 0 <= stats["clipped"] <= 1
+
+
+def test_a_balanced_objective_is_balanced_once_at_the_start(
+    teacher, student, tmp_path
+):
+    brain = make_brain(DistillationBrain, student, tmp_path, teacher=teacher)
+    brain.hparams.objective = MultiLevelObjective(
+        LogitDistillation(2.0),
+        FeatureDistillation(layer_norm=True),
+        alpha=0.5,
+        feature_weight=0.5,
+        balance_batches=1,
+    )
+    brain.train_set = utterances()
+    brain.hparams.train_dataloader_opts = {"collate_fn": PaddedBatch}
+    brain.hparams.seed = 1986
+    brain.train_sampler = LengthBucketSampler([1.0] * 4, 4, None, 1)
+    fit(brain)
+    stats = brain.hparams.train_logger.epochs[0]["train_stats"]
+    shares = [stats[f"grad_share_{name}"] for name in ("kl", "ce", "mse")]
+    assert all(0.2 < share < 0.5 for share in shares)
+    before = brain.hparams.objective.scales.clone()
+    brain.on_fit_start()
+    assert torch.equal(brain.hparams.objective.scales, before)
 
 
 def test_a_finished_run_is_not_trained_again(teacher, tmp_path):

@@ -12,14 +12,11 @@ from transformers.utils.logging import is_progress_bar_enabled
 
 from conftest import FAMILY
 from mlkd_brain.errors import InputError
-from mlkd_brain.method.lobes import (
-    EmotionClassifier,
-    SpeechEncoder,
-    copy_teacher,
-    freeze,
-)
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier, copy_teacher, freeze
 
-KINDS = sorted(FAMILY)
+WAV2VEC = sorted(FAMILY)
+KINDS = [*WAV2VEC, "whisper"]
 SHORT = 7001  # samples; odd, and no multiple of any stride
 PADDED = 34 * 16000
 
@@ -115,7 +112,7 @@ def test_gradients_do_not_depend_on_the_batch(classifier):
 
 
 def test_one_utterance_is_encoded_as_by_transformers(encoders):
-    for kind in KINDS:
+    for kind in WAV2VEC:
         encoder = SpeechEncoder(encoders(kind)).eval()
         reference = AutoModel.from_pretrained(encoders(kind)).eval()
         extractor = Wav2Vec2FeatureExtractor.from_pretrained(encoders(kind))
@@ -137,13 +134,12 @@ def test_a_student_is_bit_equal_to_the_teachers_even_blocks(encoders):
         for parameter in teacher.parameters():  # as if trained
             torch.nn.init.normal_(parameter)
         copy_teacher(student, teacher, [2, 4])
-        own, other = (m.encoder.model for m in (student, teacher))
         for index, block in enumerate((2, 4)):
-            kept = own.encoder.layers[index].state_dict()
-            taught = other.encoder.layers[block - 1].state_dict()
+            kept = student.encoder.block_list[index].state_dict()
+            taught = teacher.encoder.block_list[block - 1].state_dict()
             assert all(torch.equal(kept[k], v) for k, v in taught.items())
-        shared = [n for n in student.state_dict() if "encoder.layers." not in n]
-        assert any("feature_extractor" in name for name in shared)
+        shared = [n for n in student.state_dict() if ".layers." not in n]
+        assert any("conv" in name for name in shared)
         for name in shared:
             assert torch.equal(
                 student.state_dict()[name], teacher.state_dict()[name]
@@ -161,9 +157,10 @@ def test_sizes_of_teacher_and_student_at_base_size(tmp_path):
     layers = [2, 4, 6, 8, 10, 12]
     teacher = EmotionClassifier(SpeechEncoder(folder), 4)
     student = EmotionClassifier(SpeechEncoder(folder, kept_layers=layers), 4)
-    for model, mebibytes in ((teacher, 360.2), (student, 197.9)):
+    # the paper has 360.17 and 197.91; its head is not described
+    for model, mebibytes in ((teacher, 360.01), (student, 197.78)):
         parameters = sum(p.numel() for p in model.parameters())
-        assert 4 * parameters / 2**20 == pytest.approx(mebibytes, rel=1e-3)
+        assert 4 * parameters / 2**20 == pytest.approx(mebibytes, abs=0.01)
 
 
 def save_base(folder):
@@ -188,7 +185,7 @@ def test_a_block_that_does_not_exist_is_named(tiny_wav2vec2):
 
 def test_a_missing_encoder_gets_one_line_with_the_remedy(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(InputError, match="wav2vec2_hub '/nowhere'.*local fold"):
+    with pytest.raises(InputError, match="encoder '/nowhere'.*local fold"):
         SpeechEncoder("/nowhere")
 
 
@@ -199,7 +196,7 @@ def test_the_conv_encoder_is_frozen_only_by_its_switch(tiny_wav2vec2):
         assert all(weight.requires_grad != frozen for weight in weights)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WAV2VEC)
 def test_a_frozen_conv_encoder_keeps_nothing_for_a_gradient(encoders, kind):
     for frozen in (True, False):
         encoder = SpeechEncoder(encoders(kind), freeze_feature_extractor=frozen)
@@ -209,7 +206,7 @@ def test_a_frozen_conv_encoder_keeps_nothing_for_a_gradient(encoders, kind):
 
 
 def test_parameters_keep_the_names_of_plain_transformers(encoders):
-    for kind in KINDS:
+    for kind in WAV2VEC:
         names = set(AutoModel.from_pretrained(encoders(kind)).state_dict())
         assert set(SpeechEncoder(encoders(kind)).model.state_dict()) == names
 

@@ -7,10 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlkd_brain.method.gradients import gradient_norms
 from mlkd_brain.method.losses import (
     FeatureDistillation,
     LogitDistillation,
     MultiLevelObjective,
+    label_loss,
 )
 
 MASK = torch.tensor([[True, True, False], [True, False, False]])
@@ -188,3 +190,73 @@ def test_half_precision_stays_finite():
 def test_a_wrong_value_is_named_with_what_is_allowed(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+# ------------------------------------------------------- balanced objective
+
+
+def balanced(**changes):
+    return MultiLevelObjective(
+        LogitDistillation(2.0),
+        FeatureDistillation(layer_norm=True),
+        alpha=0.5,
+        feature_weight=0.5,
+        balance_batches=1,
+        **changes,
+    )
+
+
+@pytest.mark.parametrize("size", [0.01, 1.0, 100.0])
+def test_balanced_terms_have_gradients_of_one_size_at_any_scale(size):
+    student = random_logits(0, 3, 4).requires_grad_()
+    terms = {
+        "ce": student.square().sum(),
+        "kl": size * student.sum(),
+        "mse": size**2 * student.abs().sum(),
+    }
+    objective = balanced()
+    norms = gradient_norms(terms, [student])
+    objective.balance({name: float(norm) for name, norm in norms.items()})
+    weighted = gradient_norms(objective.weighted(terms), [student])
+    assert {n: v.item() for n, v in weighted.items()} == pytest.approx(
+        dict.fromkeys(terms, 0.5 * norms["ce"].item()), rel=1e-5
+    )
+
+
+def test_the_scales_are_kept_with_a_checkpoint():
+    first, second = balanced(), balanced()
+    first.balance({"ce": 1.0, "kl": 0.5, "mse": 10.0})
+    assert not second.is_balanced
+    second.load_state_dict(first.state_dict())
+    assert second.is_balanced and torch.equal(first.scales, second.scales)
+
+
+def test_hidden_states_are_compared_after_layer_normalisation():
+    frames = torch.ones(1, 4).bool()
+    teacher = [random_logits(1, 1, 4, 8)]
+    scaled = [3.0 * teacher[0] + 2.0]  # what layer norm takes away
+    loss = FeatureDistillation(layer_norm=True)(scaled, teacher, frames)
+    assert loss.item() == pytest.approx(0.0, abs=1e-6)
+    assert FeatureDistillation()(scaled, teacher, frames).item() > 1.0
+
+
+@pytest.mark.parametrize("distance", ["mse", "l1", "cosine"])
+def test_every_distance_is_zero_on_equal_states_and_ignores_padding(distance):
+    hidden = random_logits(2, 2, 3, 8)
+    junk = hidden.clone()
+    junk[~MASK] = 1e6
+    loss = FeatureDistillation(distance=distance)
+    assert loss([hidden], [junk], MASK).item() == pytest.approx(0.0, abs=1e-6)
+    assert loss([hidden], [-hidden], MASK).item() > 0.5
+
+
+def test_an_unknown_distance_is_named():
+    with pytest.raises(ValueError, match="'l3' for distance, expected one of"):
+        FeatureDistillation(distance="l3")
+
+
+def test_utterances_without_a_label_leave_the_cross_entropy_alone():
+    logits, labels = random_logits(3, 3, 4), torch.tensor([1, -100, 2])
+    assert label_loss(logits, labels).item() == pytest.approx(
+        label_loss(logits[[0, 2]], labels[[0, 2]]).item()
+    )

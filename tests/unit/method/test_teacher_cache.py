@@ -11,7 +11,8 @@ from tiny_training import LAYERS, make_brain
 import mlkd_brain.method.teacher_cache as module
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.brains import DistillationBrain
-from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder, freeze
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier, freeze
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherCache
 
 SAMPLES = [4000, 9000, 6001, 8123, 5000, 16000]

@@ -9,7 +9,7 @@ from tiny_training import LAYERS, classifier, fold, make_brain, utterances
 import mlkd_brain.method.brains as module
 from conftest import FAMILY
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
-from mlkd_brain.method.lobes import SpeechEncoder
+from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.precision import NORMS
 from mlkd_brain.run.step_memory import SavedActivations
 

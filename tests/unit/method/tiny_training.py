@@ -9,7 +9,8 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.epoch_loop import EpochCounter
 
-from mlkd_brain.method.lobes import EmotionClassifier, SpeechEncoder
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.method.losses import (
     FeatureDistillation,
     LogitDistillation,
@@ -61,6 +62,7 @@ def make_brain(
         "learning_rate": LearningRate(lr),
         "train_logger": Log(),
         "teacher_layers": LAYERS,
+        "gradient_share_batches": 2,
         "objective": MultiLevelObjective(
             LogitDistillation(7.0), FeatureDistillation(), alpha=0.7
         ),

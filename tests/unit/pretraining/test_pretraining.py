@@ -15,7 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from mlkd_brain.data.descriptors import FrameDescriptors, functionals
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER, WEIGHTS
-from mlkd_brain.method.lobes import SpeechEncoder
+from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.pretraining.brain import FrameMasking, MaskedSpans, drop_blocks
 from mlkd_brain.pretraining.distortions import (
     DistortedSpeech,

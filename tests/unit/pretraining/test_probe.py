@@ -6,7 +6,7 @@ import soundfile
 from fabricated_study import FabricatedStudy
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.method.lobes import SpeechEncoder
+from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.pretraining.command import main
 from mlkd_brain.pretraining.probe import fine_tuned, pooled_states, probe
 from mlkd_brain.report.results import read_predictions

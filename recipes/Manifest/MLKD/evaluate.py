@@ -1,0 +1,1 @@
+../../IEMOCAP/MLKD/evaluate.py

@@ -1,0 +1,1 @@
+../../IEMOCAP/MLKD/run_folds.py

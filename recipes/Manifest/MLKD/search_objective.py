@@ -1,0 +1,1 @@
+../../IEMOCAP/MLKD/search_objective.py

@@ -1,0 +1,1 @@
+../../IEMOCAP/MLKD/train_baseline.py
