@@ -4,11 +4,12 @@
 # make lint    SpeechBrain's format, style and spelling checks
 # make docs    pages from the docstrings: docs/api/html/index.html
 # make bench   speed, as ratios in one run: bench/results.json
+# make gpu-check   base size on a GPU, seven minutes at most: bench/gpu.json
 
 SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup demo test lint docs bench
+.PHONY: setup demo test lint docs bench gpu-check
 
 VENV ?= $(or $(VIRTUAL_ENV),$(CURDIR)/.venv)
 override VENV := $(abspath $(VENV))
@@ -54,3 +55,6 @@ bench: setup
 	$(PYTHON) -m bench.study
 	$(PYTHON) -m bench.results
 	$(PYTHON) docs/excerpts.py
+
+gpu-check: setup
+	$(PYTHON) -m bench.gpu --seconds 420

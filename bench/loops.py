@@ -15,7 +15,7 @@ from speechbrain.dataio.batch import PaddedBatch
 from speechbrain.utils.epoch_loop import EpochCounter
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
-from mlkd_brain.method.brains import DistillationBrain
+from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
 from mlkd_brain.method.embedded import FOLDER
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier, copy_teacher, freeze
@@ -83,7 +83,11 @@ class PlainLoop:
 
     def step(self, places):
         """Learn from the utterances at these places; the loss."""
-        batch = PaddedBatch([self.dataset[i] for i in places]).to(self.device)
+        return self.learn(PaddedBatch([self.dataset[i] for i in places]))
+
+    def learn(self, batch):
+        """Learn from a batch; the loss."""
+        batch = batch.to(self.device)
         if hasattr(batch, "teacher_blocks"):
             logits = batch.teacher_logits.data
             blocks = list(batch.teacher_blocks.data.unbind(dim=2))
@@ -103,8 +107,50 @@ class PlainLoop:
         return loss.item()
 
 
-class OurLoop:
-    """The project's Brain, step by step.
+class BrainLoop:
+    """One of the project's Brains, step by step.
+
+    Arguments
+    ---------
+    brain : mlkd_brain.method.brains.EmotionBrain
+        Made; it is never asked to fit.
+    dataset : DynamicItemDataset
+        As above; None if all batches are given.
+    """
+
+    def __init__(self, brain, dataset):
+        self.brain, self.dataset = brain, dataset
+        self.brain.on_fit_start()
+        self.brain.on_stage_start(sb.Stage.TRAIN)
+        self.brain.modules.train()
+
+    def step(self, places):
+        """Learn from the utterances at these places; the loss."""
+        return self.learn(PaddedBatch([self.dataset[i] for i in places]))
+
+    def learn(self, batch):
+        """Learn from a batch; the loss."""
+        self.brain.step += 1
+        return self.brain.fit_batch(batch).item()
+
+
+def brain_options(model, device, precision):
+    """What every Brain here is made with."""
+    return {
+        "modules": {"model": model},
+        "opt_class": functools.partial(torch.optim.AdamW, fused=True, **ADAMW),
+        "hparams": {
+            "epoch_counter": EpochCounter(limit=1),
+            "teacher_layers": LAYERS,
+            "objective": objective(),
+            "learning_rate": LearningRate(ADAMW["lr"]),
+        },
+        "run_opts": {"device": device, "precision": precision},
+    }
+
+
+class OurLoop(BrainLoop):
+    """The project's distillation.
 
     Arguments
     ---------
@@ -115,27 +161,19 @@ class OurLoop:
     """
 
     def __init__(self, source, dataset, device, precision="fp32"):
-        self.dataset = dataset
         teacher, student = teacher_and_student(source, device)
-        self.brain = DistillationBrain(
-            modules={"model": student},
-            opt_class=functools.partial(torch.optim.AdamW, fused=True, **ADAMW),
-            hparams={
-                "epoch_counter": EpochCounter(limit=1),
-                "teacher_layers": LAYERS,
-                "objective": objective(),
-                "learning_rate": LearningRate(ADAMW["lr"]),
-            },
-            run_opts={"device": device, "precision": precision},
-            teacher=teacher,
-        )
+        options = brain_options(student, device, precision)
+        super().__init__(DistillationBrain(**options, teacher=teacher), dataset)
         self.target_teacher = self.brain.target_teacher
-        self.brain.on_fit_start()
-        self.brain.on_stage_start(sb.Stage.TRAIN)
-        self.brain.modules.train()
 
-    def step(self, places):
-        """Learn from the utterances at these places; the loss."""
-        self.brain.step += 1
-        batch = PaddedBatch([self.dataset[i] for i in places])
-        return self.brain.fit_batch(batch).item()
+
+class TeacherLoop(BrainLoop):
+    """The project's training of a teacher; arguments are ``OurLoop``'s."""
+
+    def __init__(self, source, dataset, device, precision="fp32"):
+        teacher, _ = teacher_and_student(source, device)
+        # the conv encoder stays frozen, as in the yaml
+        teacher.requires_grad_(True)
+        teacher.encoder.model.feature_extractor.requires_grad_(False)
+        options = brain_options(teacher, device, precision)
+        super().__init__(EmotionBrain(**options), dataset)
