@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from places import REPOSITORY
 from scipy.signal import correlate
 
-from conftest import REPOSITORY
 from mlkd_brain.baseline.command import main
 from mlkd_brain.baseline.enhancement import KNOWLEDGE
 from mlkd_brain.baseline.enhancement_gain import (
