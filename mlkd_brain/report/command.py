@@ -133,7 +133,9 @@ def run_report(folder: str | pathlib.Path) -> str:
     str
         Markdown; UA in percent.
     """
-    run = RunFiles(pathlib.Path(folder))
+    folder = pathlib.Path(folder)
+    is_own = folder.name.startswith("fold_")  # or an evaluation below a run
+    run = RunFiles(folder) if is_own else RunFiles(folder.parent, folder.name)
     text = _tables(run.table, [run.protocol])
     return f"{text}\n\nin {folder}: {PREDICTIONS}, {NOISE_GRID}"
 
