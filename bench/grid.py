@@ -28,7 +28,7 @@ from mlkd_brain.method.embedded import save_random_encoder
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.noise.bank import NoiseBank
-from mlkd_brain.noise.mixing import WEIGHTINGS, speech_level
+from mlkd_brain.noise.levels import WEIGHTINGS, speech_level
 
 UTTERANCES, REPEATS = 16, 2
 NOISES, SNRS_DB = ("a", "b", "c", "d", "e"), [0, 5, 10, 15, 20]

@@ -19,7 +19,8 @@ from speechbrain.augment.time_domain import AddNoise
 from bench.results import add, markdown, row
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
 from mlkd_brain.noise.bank import NoiseBank
-from mlkd_brain.noise.mixing import mix, speech_level
+from mlkd_brain.noise.levels import noise_level, speech_level
+from mlkd_brain.noise.mixing import mix
 from mlkd_brain.noise.sampling import NoiseSampler
 
 SECONDS = 4.5  # the mean utterance of IEMOCAP
@@ -63,7 +64,11 @@ def contestants(folder):
             f"u{i}", samples, level
         ),
         "mixing, levels measured anew": lambda i: mix(
-            samples, segment, 5.0, weighting=WEIGHTING
+            samples,
+            segment,
+            speech_level(samples, WEIGHTING),
+            noise_level(segment, WEIGHTING),
+            5.0,
         ),
         "SpeechBrain's AddNoise": lambda i: theirs(speech[None], whole),
     }

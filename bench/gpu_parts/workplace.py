@@ -24,7 +24,7 @@ from bench.training import BASE
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.data.manifests import COLUMNS, LEVELS
 from mlkd_brain.data.pipelines import dataio_prep
-from mlkd_brain.noise.mixing import WEIGHTINGS, speech_level
+from mlkd_brain.noise.levels import WEIGHTINGS, speech_level
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,

@@ -1,7 +1,7 @@
-"""What the baseline's classifier sees of an utterance: functionals.
+"""Input of the baseline's classifier: functionals of an utterance.
 
-The default needs nothing unfree. openSMILE's sets stand behind the same switch;
-its package is an extra (``pip install opensmile``), free for research only.
+The default is free software. openSMILE's sets need an optional package
+(``pip install opensmile``) that is free for research only.
 
 Authors
  * The MLKD team 2026
@@ -46,7 +46,7 @@ class AcousticFeatures(torch.nn.Module):
     True
     """
 
-    def __init__(self, kind=IN_TREE, hop=160):
+    def __init__(self, kind: str = IN_TREE, hop: int = 160):
         super().__init__()
         if kind not in (IN_TREE, *OPENSMILE):
             raise InputError(
@@ -59,8 +59,8 @@ class AcousticFeatures(torch.nn.Module):
         )
         self.size = len(self(torch.zeros(SAMPLE_RATE)))
 
-    def forward(self, waveform):
-        """Describe one utterance.
+    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Features of one utterance.
 
         Arguments
         ---------
@@ -103,11 +103,11 @@ class DescriptorFunctionals(torch.nn.Module):
         Samples from one frame to the next.
     """
 
-    def __init__(self, hop):
+    def __init__(self, hop: int):
         super().__init__()
         self.descriptors = BlockwiseDescriptors(hop)
 
-    def forward(self, waveform):
+    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
         """As ``AcousticFeatures.forward``."""
         values = self.descriptors(waveform[None])
         voiced = ~values[..., self.descriptors.names.index("f0")].isnan()
@@ -124,7 +124,7 @@ class Opensmile(torch.nn.Module):
         One of ``OPENSMILE``.
     """
 
-    def __init__(self, feature_set):
+    def __init__(self, feature_set: str):
         super().__init__()
         require("opensmile")
         import opensmile
@@ -132,7 +132,7 @@ class Opensmile(torch.nn.Module):
         self.feature_set, self.version = feature_set, opensmile.__version__
         self._smile = opensmile.Smile(opensmile.FeatureSet[feature_set])
 
-    def forward(self, waveform):
+    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
         """As ``AcousticFeatures.forward``."""
         values = self._smile(waveform.cpu().numpy(), SAMPLE_RATE)
         # (1, features, 1)

@@ -4,12 +4,15 @@ Authors
  * The MLKD team 2026
 """
 
+from collections.abc import Iterable
+
+import numpy as np
 import torch
 
 from mlkd_brain.baseline.nmf import (
     activate,
-    draw_frames,
     learn_atoms,
+    sample_frames,
     wiener_masks,
 )
 from mlkd_brain.errors import InputError
@@ -18,40 +21,33 @@ KNOWLEDGE = ("oracle", "pooled", "blind")
 
 
 class NmfEnhancement(torch.nn.Module):
-    """Takes noise out of speech with spectral shapes of both.
+    """Removes noise from speech with spectral shapes, atoms, of both.
 
-    A noisy spectrogram is explained by atoms of clean speech and atoms of
-    noise; a Wiener mask keeps the share of speech, the phase stays noisy.
-    Atoms of speech and noise are buffers, zero until ``learn`` fills them.
+    A noisy spectrogram is explained by atoms of speech and of noise; a Wiener
+    mask keeps the speech, the phase stays noisy. The atoms are buffers, zero
+    until ``learn`` fills them.
 
     Arguments
     ---------
     noise_types : list of str
         Types that have atoms.
     knowledge : str
-        Whose noise atoms are used. "oracle": those of the true type; "pooled":
-        those of all types; "blind": atoms of the utterance's own quietest
-        frames.
-    n_fft : int
-        Samples of a window, Hann.
-    hop : int
-        Samples from one window to the next, at most half of ``n_fft``.
-    speech_atoms : int
-        Atoms of speech.
-    noise_atoms : int
-        Atoms of each noise type.
+        Noise atoms to use: of the true type ("oracle"), of all types
+        ("pooled"), or of the utterance's own quietest frames ("blind").
+    n_fft, hop : int
+        Samples of a Hann window, and from one to the next, at most half of it.
+    speech_atoms, noise_atoms : int
+        Number of atoms of speech, and of each noise type.
     learning_frames : int
-        Frames that atoms are learned from, at most, drawn from all frames.
-    learning_iterations : int
-        Updates when atoms are learned.
-    iterations : int
-        Updates of the activations.
+        Random frames that atoms are learned from, at most.
+    learning_iterations, iterations : int
+        Updates when atoms are learned, and of the activations.
     mask_exponent : float
         2 compares powers, 1 magnitudes.
     quiet_share : float
         Share of the frames that "blind" takes for noise, in (0, 1].
     seed : int
-        Of the frames drawn and of the start of the factorisation.
+        Of the random frames and of the start of the factorisation.
 
     Raises
     ------
@@ -72,20 +68,23 @@ class NmfEnhancement(torch.nn.Module):
     True
     """
 
+    speech_atoms: torch.Tensor
+    noise_atoms: torch.Tensor
+
     def __init__(
         self,
-        noise_types,
-        knowledge,
-        n_fft,
-        hop,
-        speech_atoms,
-        noise_atoms,
-        learning_frames,
-        learning_iterations,
-        iterations,
-        mask_exponent,
-        quiet_share,
-        seed,
+        noise_types: list[str],
+        knowledge: str,
+        n_fft: int,
+        hop: int,
+        speech_atoms: int,
+        noise_atoms: int,
+        learning_frames: int,
+        learning_iterations: int,
+        iterations: int,
+        mask_exponent: float,
+        quiet_share: float,
+        seed: int,
     ):
         super().__init__()
         if knowledge not in KNOWLEDGE:
@@ -95,13 +94,19 @@ class NmfEnhancement(torch.nn.Module):
             )
         if not noise_types:
             raise InputError(
-                "noise_types is empty; the enhancement needs the names of the "
-                "noises that it learns, e.g. [babble, volvo]."
+                "noise_types is empty; name the noises that the enhancement "
+                "learns, e.g. [babble, volvo]."
             )
         if not 0 < hop <= n_fft // 2:
             raise InputError(
                 f"hop is {hop} and n_fft {n_fft}; windows overlap by half at "
                 "least, so that the waveform can be put together again."
+            )
+        if not (0 < quiet_share <= 1 and mask_exponent > 0):
+            raise InputError(
+                f"quiet_share is {quiet_share} and mask_exponent "
+                f"{mask_exponent}; the first is a share, above 0 and at most "
+                "1, the second is above 0."
             )
         _refuse_below_one(
             speech_atoms=speech_atoms,
@@ -110,21 +115,13 @@ class NmfEnhancement(torch.nn.Module):
             learning_iterations=learning_iterations,
             iterations=iterations,
         )
-        if not (0 < quiet_share <= 1 and mask_exponent > 0):
-            raise InputError(
-                f"quiet_share is {quiet_share} and mask_exponent "
-                f"{mask_exponent}; the first is a share, above 0 and at most "
-                "1, the second is above 0."
-            )
         self.noise_types = list(noise_types)
-        self.knowledge = knowledge
+        self.knowledge, self.seed = knowledge, seed
         self.n_fft, self.hop = n_fft, hop
         self.learning_frames = learning_frames
         self.learning_iterations = learning_iterations
         self.iterations = iterations
-        self.mask_exponent = mask_exponent
-        self.quiet_share = quiet_share
-        self.seed = seed
+        self.mask_exponent, self.quiet_share = mask_exponent, quiet_share
         bins = n_fft // 2 + 1
         shape = len(self.noise_types), bins, noise_atoms
         self.register_buffer("speech_atoms", torch.zeros(bins, speech_atoms))
@@ -132,7 +129,9 @@ class NmfEnhancement(torch.nn.Module):
         self.register_buffer("window", torch.hann_window(n_fft), False)
 
     @torch.no_grad()
-    def learn(self, speech, noises):
+    def learn(
+        self, speech: Iterable[torch.Tensor], noises: dict[str, np.ndarray]
+    ) -> None:
         """Learn the atoms.
 
         Arguments
@@ -152,32 +151,28 @@ class NmfEnhancement(torch.nn.Module):
         self.speech_atoms.copy_(self._learn(speech, self.speech_atoms))
         for name, recording in noises.items():
             atoms = self.noise_atoms[self.noise_types.index(name)]
-            recording = torch.as_tensor(recording, dtype=torch.float32)
-            atoms.copy_(self._learn([recording], atoms))
+            waveform = torch.as_tensor(recording, dtype=torch.float32)
+            atoms.copy_(self._learn([waveform], atoms))
 
-    def forward(self, waveform, noise=None):
-        """The utterance without most of its noise.
+    def forward(
+        self, waveform: torch.Tensor, noise: str | None = None
+    ) -> torch.Tensor:
+        """The utterance without most of its noise; see ``separate``."""
+        return self.separate(waveform, noise)[0]
+
+    @torch.no_grad()
+    def separate(
+        self, waveform: torch.Tensor, noise: str | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Speech and noise, which add up to the utterance.
 
         Arguments
         ---------
         waveform : torch.Tensor
             (time,)
         noise : str, optional
-            True type, only heard by "oracle"; None for clean speech, which
+            True type, used by "oracle" alone; None for clean speech, which
             "oracle" returns as it is.
-
-        Returns
-        -------
-        torch.Tensor
-            (time,)
-        """
-        return self.separate(waveform, noise)[0]
-
-    @torch.no_grad()
-    def separate(self, waveform, noise=None):
-        """Speech and noise, which add up to the utterance.
-
-        Arguments are those of ``forward``.
 
         Raises
         ------
@@ -194,25 +189,18 @@ class NmfEnhancement(torch.nn.Module):
         noise_atoms = self._noise_atoms(magnitudes, noise)
         if noise_atoms is None:
             return waveform, torch.zeros_like(waveform)
-        speech_model, noise_model = self._models(magnitudes, noise_atoms)
-        return tuple(
-            self._waveform(mask * spectrum, len(waveform))
-            for mask in wiener_masks(
-                speech_model, noise_model, self.mask_exponent
-            )
-        )
-
-    def _models(self, magnitudes, noise_atoms):
-        """What the atoms of speech, and those of noise, explain."""
         atoms = torch.cat([self.speech_atoms, noise_atoms], dim=1)
         activations = activate(magnitudes, atoms, self.iterations)
-        parts = self.speech_atoms.shape[1], noise_atoms.shape[1]
-        return [
-            some_atoms @ some_activations
-            for some_atoms, some_activations in zip(
-                atoms.split(parts, dim=1), activations.split(parts)
-            )
-        ]
+        count = self.speech_atoms.shape[1]
+        speech_mask, noise_mask = wiener_masks(
+            self.speech_atoms @ activations[:count],
+            noise_atoms @ activations[count:],
+            self.mask_exponent,
+        )
+        return (
+            self._waveform(speech_mask * spectrum, len(waveform)),
+            self._waveform(noise_mask * spectrum, len(waveform)),
+        )
 
     def _noise_atoms(self, magnitudes, noise):
         """(bins, atoms), or None where there is no noise."""
@@ -240,25 +228,25 @@ class NmfEnhancement(torch.nn.Module):
         return learned[noise]
 
     def _quietest(self, magnitudes):
-        """Atoms of the quietest frames; digital silence says nothing."""
+        """Atoms of the quietest frames, digital silence left out."""
         loudness = magnitudes.sum(0)
-        heard = int((loudness > 0).sum())
-        if not heard:
+        audible = int((loudness > 0).sum())
+        if not audible:
             return None
         count = self.noise_atoms.shape[-1]
-        wanted = max(count, round(self.quiet_share * heard))
+        wanted = max(count, round(self.quiet_share * audible))
         silent_last = loudness.masked_fill(loudness == 0, torch.inf)
-        quietest = silent_last.argsort(stable=True)[: min(wanted, heard)]
+        quietest = silent_last.argsort(stable=True)[: min(wanted, audible)]
         return learn_atoms(
             magnitudes[:, quietest], count, self.learning_iterations, self.seed
         )
 
     def _learn(self, waveforms, atoms):
-        """Atoms of frames drawn from all waveforms, as many as ``atoms``."""
+        """Atoms of random frames of all waveforms, as many as ``atoms``."""
         spectrograms = (
             self._spectrum(wav.to(atoms)).abs() for wav in waveforms
         )
-        frames = draw_frames(spectrograms, self.learning_frames, self.seed)
+        frames = sample_frames(spectrograms, self.learning_frames, self.seed)
         if not frames.shape[1]:
             raise InputError("Atoms cannot be learned from silence.")
         return learn_atoms(

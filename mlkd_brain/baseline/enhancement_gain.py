@@ -15,6 +15,8 @@ import contextlib
 import itertools
 import pathlib
 import tempfile
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas
@@ -22,17 +24,17 @@ import soundfile
 import torch
 from hyperpyyaml import load_hyperpyyaml
 from ruamel.yaml import YAML
+from speechbrain.nnet.losses import cal_si_snr
 from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
-from mlkd_brain.baseline.distortion import sdr_db, si_sdr_db
 from mlkd_brain.baseline.enhancement import KNOWLEDGE
 from mlkd_brain.baseline.system import training_ranges
 from mlkd_brain.data.folds import fold_speakers, read_groups
 from mlkd_brain.data.manifests import read_speakers
 from mlkd_brain.errors import InputError
 from mlkd_brain.markdown import markdown_table
-from mlkd_brain.noise.bank import AUDIO_SUFFIXES
+from mlkd_brain.noise.bank import AUDIO_SUFFIXES, NoiseBank
 from mlkd_brain.noise.levels import gain_from_levels, noise_level
 from mlkd_brain.noise.sampling import evaluation_sample
 from mlkd_brain.run.experiment import load_hparams
@@ -41,7 +43,27 @@ WHITE = "white"
 WHITE_SECONDS = 20
 
 
-def gains(hparams, snrs_db):
+def sdr_db(clean: torch.Tensor, estimate: torch.Tensor) -> float:
+    """Signal-to-distortion ratio, dB; a wrong scale counts as distortion.
+
+    Example
+    -------
+    A tenth of the amplitude is missing, a hundredth of the power:
+
+    >>> round(sdr_db(torch.ones(100), torch.full((100,), 0.9)), 4)
+    20.0
+    """
+    distortion = (clean - estimate).double().square().sum()
+    return 10 * (clean.double().square().sum() / distortion).log10().item()
+
+
+def si_sdr_db(clean: torch.Tensor, estimate: torch.Tensor) -> float:
+    """The same for the best scale and without the means, by SpeechBrain."""
+    clean, estimate = clean.clone(), estimate.clone()  # are changed in place
+    return -cal_si_snr(clean[:, None, None], estimate[:, None, None]).item()
+
+
+def gains(hparams: dict, snrs_db: list[float]) -> pandas.DataFrame:
     """Gain of every test utterance in every condition.
 
     Arguments
@@ -59,25 +81,29 @@ def gains(hparams, snrs_db):
         ``si_sdr``, dB.
     """
     manifests = read_speakers(hparams["manifest_folder"], hparams["emotions"])
+    bank, enhancement = hparams["noise_bank"], hparams["enhancement"]
     rows = []
     for fold in tqdm(range(1, len(manifests) + 1), unit="fold"):
         tested = learn_fold(hparams, manifests, fold)
         for utterance, clean in read_all(tested, hparams["data_folder"]):
-            conditions = itertools.product(hparams["noise_bank"].types, snrs_db)
-            for noise, snr_db in conditions:
-                noisy = mixture(
-                    clean, hparams["noise_bank"], utterance.ID, noise, snr_db
-                )
-                rows += [
-                    {"spk_id": utterance.spk_id, "noise": noise, **row}
-                    for row in _compare(
-                        hparams["enhancement"], clean, noisy, noise, snr_db
-                    )
-                ]
-    return pandas.DataFrame(rows)
+            for noise, snr_db in itertools.product(bank.types, snrs_db):
+                noisy = mixture(clean, bank, utterance.ID, noise, snr_db)
+                before = _ratios(clean, noisy)
+                for enhancement.knowledge in KNOWLEDGE:
+                    gain = _ratios(clean, enhancement(noisy, noise)) - before
+                    known = noise, snr_db, enhancement.knowledge
+                    rows.append((utterance.spk_id, *known, *gain))
+    columns = ["spk_id", "noise", "snr_db", "knowledge", "sdr", "si_sdr"]
+    return pandas.DataFrame(rows, columns=columns)
 
 
-def learn_fold(hparams, manifests, fold):
+def _ratios(clean, estimate):
+    return np.array([sdr_db(clean, estimate), si_sdr_db(clean, estimate)])
+
+
+def learn_fold(
+    hparams: dict, manifests: dict[str, pandas.DataFrame], fold: int
+) -> pandas.DataFrame:
     """Learn the atoms of a fold; returns the manifest of its test speaker."""
     parts = fold_speakers(
         read_groups(manifests, hparams["fold_groups"]),
@@ -92,13 +118,21 @@ def learn_fold(hparams, manifests, fold):
     return manifests[parts["test"][0]]
 
 
-def read_all(manifest, data_folder):
+def read_all(
+    manifest: pandas.DataFrame, data_folder: str
+) -> Iterator[tuple[Any, torch.Tensor]]:
     """Rows of a manifest, each with its waveform, (time,)."""
     for row in manifest.itertuples():
         yield row, read_mono(row.wav.replace("$data_root", str(data_folder)))
 
 
-def mixture(clean, bank, utterance, noise, snr_db):
+def mixture(
+    clean: torch.Tensor,
+    bank: NoiseBank,
+    utterance: str,
+    noise: str,
+    snr_db: float,
+) -> torch.Tensor:
     """The utterance with unseen noise, (time,); no level is limited."""
     position = evaluation_sample(utterance, noise, snr_db).position
     segment = bank.segment(noise, "test", position, len(clean))
@@ -107,18 +141,7 @@ def mixture(clean, bank, utterance, noise, snr_db):
     return clean + gain * torch.from_numpy(np.array(segment))
 
 
-def _compare(enhancement, clean, noisy, noise, snr_db):
-    measures = {"sdr": sdr_db, "si_sdr": si_sdr_db}
-    before = {name: of(clean, noisy) for name, of in measures.items()}
-    for knowledge in KNOWLEDGE:
-        enhancement.knowledge = knowledge
-        enhanced = enhancement(noisy, noise)
-        after = {name: of(clean, enhanced) for name, of in measures.items()}
-        won = {name: after[name] - before[name] for name in measures}
-        yield {"snr_db": snr_db, "knowledge": knowledge, **won}
-
-
-def gain_table(results):
+def gain_table(results: pandas.DataFrame) -> str:
     """The gains as Markdown, one row a noise and SNR.
 
     Arguments
@@ -140,15 +163,15 @@ def gain_table(results):
 
 
 def _cell(part):
-    speakers = part.groupby("spk_id")["sdr"].mean()
-    return (
-        f"{part['sdr'].mean():+.1f} ± {speakers.std(ddof=0):.1f} "
-        f"({part['si_sdr'].mean():+.1f})"
-    )
+    spread = part.groupby("spk_id")["sdr"].mean().std(ddof=0)
+    sdr, si_sdr = part[["sdr", "si_sdr"]].mean()
+    return f"{sdr:+.1f} ± {spread:.1f} ({si_sdr:+.1f})"
 
 
-def examples(hparams, noises, snr_db):
-    """Columns of the picture: the first utterance that fold 1 tests.
+def examples(
+    hparams: dict, noises: list[str], snr_db: float
+) -> dict[str, dict[str, torch.Tensor]]:
+    """Columns of ``draw_enhancement``: the first utterance that fold 1 tests.
 
     Arguments
     ---------
@@ -162,52 +185,49 @@ def examples(hparams, noises, snr_db):
     Returns
     -------
     dict
-        Title of a column to its rows, see ``draw_enhancement``.
+        Title of a column to its rows.
     """
     manifests = read_speakers(hparams["manifest_folder"], hparams["emotions"])
     tested = learn_fold(hparams, manifests, 1)
     utterance, clean = next(read_all(tested, hparams["data_folder"]))
+    bank, enhancement = hparams["noise_bank"], hparams["enhancement"]
     columns = {}
     for noise in noises:
-        noisy = mixture(
-            clean, hparams["noise_bank"], utterance.ID, noise, snr_db
-        )
-        enhanced = hparams["enhancement"](noisy, noise)
-        how = hparams["enhancement"].knowledge
+        noisy = mixture(clean, bank, utterance.ID, noise, snr_db)
+        enhanced = enhancement(noisy, noise)
+        after = f"SDR {sdr_db(clean, enhanced):.1f} dB"
         columns[f"{utterance.ID} with {noise} noise"] = {
             "clean": clean,
             f"noisy: SDR {sdr_db(clean, noisy):.1f} dB": noisy,
-            f"enhanced ({how}): SDR {sdr_db(clean, enhanced):.1f} dB": enhanced,
+            f"enhanced ({enhancement.knowledge}): {after}": enhanced,
         }
     return columns
 
 
 @contextlib.contextmanager
-def white_noise_beside(noise_folder, seed):
-    """A temporary folder with links to the recordings, and white noise."""
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        for path in pathlib.Path(noise_folder).iterdir():
-            if path.suffix.lower() in AUDIO_SUFFIXES:
-                (folder / path.name).symlink_to(path.resolve())
-        if not any(path.stem == WHITE for path in folder.iterdir()):
-            random = np.random.default_rng(seed)
-            samples = random.normal(0, 0.1, WHITE_SECONDS * SAMPLE_RATE)
-            soundfile.write(folder / f"{WHITE}.wav", samples, SAMPLE_RATE)
-        yield folder
+def prepared(argv: list[str]) -> Iterator[dict]:
+    """Hparams of a yaml and its options, with white noise among its noises.
 
+    Arguments
+    ---------
+    argv : list of str
+        As for a training script.
 
-@contextlib.contextmanager
-def prepared(argv):
-    """Hparams of a yaml and its options, with white noise among its noises."""
+    Raises
+    ------
+    InputError
+        If the yaml has no enhancement, or its data cannot be used.
+    """
     path, hparams, _, overrides = load_hparams(argv)
     if hparams["enhancement"] is None:
         raise InputError("enhancement is null; there is no gain to measure.")
     read_speakers(hparams["manifest_folder"], hparams["emotions"])
-    hparams["noise_bank"].prepare()  # says what is wrong with the folder
+    hparams["noise_bank"].prepare()  # raises what is wrong with the folder
     types = [t for t in hparams["noise_bank"].types if t != WHITE] + [WHITE]
     given = YAML().load(overrides) or {}
-    with white_noise_beside(hparams["noise_folder"], hparams["seed"]) as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        _link_recordings(hparams["noise_folder"], folder, hparams["seed"])
         given["noise_folder"] = str(folder)
         given["noise_cache"] = str(folder / "cache")
         given["noise_types"] = types
@@ -215,3 +235,14 @@ def prepared(argv):
             hparams = load_hyperpyyaml(yaml, given)
         hparams["noise_bank"].prepare()
         yield hparams
+
+
+def _link_recordings(noise_folder, folder, seed):
+    """Links to the recordings; white noise beside them, if they have none."""
+    for path in pathlib.Path(noise_folder).iterdir():
+        if path.suffix.lower() in AUDIO_SUFFIXES:
+            (folder / path.name).symlink_to(path.resolve())
+    if not any(path.stem == WHITE for path in folder.iterdir()):
+        random = np.random.default_rng(seed)
+        samples = random.normal(0, 0.1, WHITE_SECONDS * SAMPLE_RATE)
+        soundfile.write(folder / f"{WHITE}.wav", samples, SAMPLE_RATE)

@@ -1,7 +1,7 @@
-"""What the baseline makes of a waveform before it is classified, computed once.
+"""Features of a waveform, computed once and shared by runs.
 
-Test utterances are heard in the same mixtures by every system, and again when
-a run is evaluated anew; clean training utterances are shared by folds.
+Every system is tested on the same mixtures, and an evaluation may be repeated;
+clean training utterances are shared by folds.
 
 Authors
  * The MLKD team 2026
@@ -9,6 +9,8 @@ Authors
 
 import hashlib
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -18,19 +20,21 @@ from mlkd_brain.fingerprint import (
     fingerprint,
     fingerprint_code,
     fingerprint_weights,
+    library_versions,
 )
 from mlkd_brain.tensor_store import TensorStore
 
 KINDS = ("none", "disk")
+LIBRARIES = ("numpy", "scikit-learn", "torch", "torchaudio")
 
 
 class FeatureCache:
     """Keeps features by the samples they were computed from.
 
-    On disk there is one file a waveform, written whole or not at all, in a
-    folder that is named after the settings, the learned tensors and the code of
-    whatever computes them: nothing stale is read, and a number is the same with
-    the cache as without.
+    On disk there is one file a waveform, in a folder named after the settings,
+    the learned tensors and the code of the modules that compute it, and after
+    the versions of the libraries. Nothing stale is read, and numbers are the
+    same with the cache as without.
 
     Arguments
     ---------
@@ -45,7 +49,7 @@ class FeatureCache:
         If the kind is unknown.
     """
 
-    def __init__(self, kind, folder):
+    def __init__(self, kind: str, folder: str | pathlib.Path):
         if kind not in KINDS:
             raise InputError(
                 f"Bad value '{kind}' for feature_cache, expected one of "
@@ -53,70 +57,79 @@ class FeatureCache:
             )
         self.kind, self.folder = kind, pathlib.Path(folder)
 
-    def of(self, *modules):
-        """The place for what some modules compute, as they are now.
+    def store_for(self, *modules: torch.nn.Module) -> TensorStore | None:
+        """The store of what some modules compute, as they are now.
 
         Arguments
         ---------
         *modules : torch.nn.Module
-            All that decides on the features.
+            All that the features depend on.
 
         Returns
         -------
-        KeptFeatures or None
+        TensorStore or None
             None where nothing is kept.
         """
         if self.kind == "none":
             return None
-        made = [[settings_of(m), fingerprint_weights(m)] for m in modules]
+        made_by = [[settings_of(m), fingerprint_weights(m)] for m in modules]
         code = fingerprint_code("noise", "data", "baseline")
-        folder = self.folder / fingerprint([made, code, torch.__version__])
+        versions = library_versions(*LIBRARIES)
+        folder = self.folder / fingerprint([made_by, code, versions])
         folder.mkdir(parents=True, exist_ok=True)
-        return KeptFeatures(folder)
+        return TensorStore(folder)
 
 
-class KeptFeatures(TensorStore):
-    """Features by waveform and by what else was known of it.
+def cached(
+    store: TensorStore | None,
+    waveform: torch.Tensor,
+    condition: str,
+    compute: Callable[[torch.Tensor], torch.Tensor],
+) -> torch.Tensor:
+    """Features from a store, or computed now and put there.
+
+    Arguments
+    ---------
+    store : TensorStore or None
+        Of ``FeatureCache.store_for``; None computes every time.
+    waveform : torch.Tensor
+        (time,)
+    condition : str
+        Noise type or "clean", which an oracle knows.
+    compute : callable
+        Gives the features of the waveform, (features,).
+
+    Returns
+    -------
+    torch.Tensor
+        (features,), on the waveform's device.
 
     Example
     -------
-    >>> kept = KeptFeatures(getfixture("tmp_path"))
-    >>> wav, calls = torch.ones(8), []
+    >>> store, calls = TensorStore(getfixture("tmp_path")), []
     >>> def mean(wav):
     ...     calls.append(1)
     ...     return wav.mean()[None]
-    >>> [kept.get(wav, "volvo", mean).item() for _ in range(3)], len(calls)
+    >>> values = [cached(store, torch.ones(8), "volvo", mean) for _ in range(3)]
+    >>> torch.stack(values).flatten().tolist(), len(calls)
     ([1.0, 1.0, 1.0], 1)
     """
-
-    def get(self, waveform, told, compute):
-        """What is kept, or what is computed now and kept.
-
-        Arguments
-        ---------
-        waveform : torch.Tensor
-            (time,)
-        told : str
-            What else is known.
-        compute : callable
-            Gives the features of the waveform, (features,).
-
-        Returns
-        -------
-        torch.Tensor
-            (features,), on the waveform's device.
-        """
-        samples = waveform.cpu().contiguous().numpy().tobytes()
-        key = f"{hashlib.blake2b(samples, digest_size=16).hexdigest()}_{told}"
-        if key not in self:
-            features = {"features": compute(waveform).cpu()}
-            with locked(self.folder):  # runs of one fold keep the same
-                self[key] = features
-        return self[key]["features"].to(waveform.device)
+    if store is None:
+        return compute(waveform)
+    samples = waveform.cpu().contiguous().numpy().tobytes()
+    digest = hashlib.blake2b(samples, digest_size=16).hexdigest()
+    key = f"{digest}_{condition}"
+    if key not in store:
+        features = {"features": compute(waveform).cpu()}
+        with locked(store.folder):  # another fold may write the same file
+            store[key] = features
+    return store[key]["features"].to(waveform.device)
 
 
-def settings_of(thing):
-    """Plain attributes of an object, of what it holds, and so on.
+def settings_of(thing: Any) -> Any:
+    """Public attributes of an object and of all that it holds, as plain data.
+
+    Tensors have none: ``fingerprint_weights`` covers them.
 
     Example
     -------
@@ -130,22 +143,17 @@ def settings_of(thing):
         return thing
     if isinstance(thing, (list, tuple)):
         return [settings_of(item) for item in thing]
-    held = dict(thing) if isinstance(thing, dict) else _attributes(thing)
+    held = dict(thing if isinstance(thing, dict) else _public(thing))
+    if isinstance(thing, torch.nn.Module):
+        held.pop("training")
+        held.update(thing.named_children())
+    kind = type(thing)
     return [
-        f"{type(thing).__module__}.{type(thing).__qualname__}",
+        f"{kind.__module__}.{kind.__qualname__}",
         {str(name): settings_of(value) for name, value in held.items()},
     ]
 
 
-def _attributes(thing):
-    """Public attributes; of a torch module those that are its own."""
-    if isinstance(thing, torch.Tensor):
-        return {}  # told by ``fingerprint_weights``
-    public = {
-        name: value
-        for name, value in getattr(thing, "__dict__", {}).items()
-        if not name.startswith("_") and name != "training"
-    }
-    if isinstance(thing, torch.nn.Module):
-        public.update(thing.named_children())
-    return public
+def _public(thing):
+    attributes = getattr(thing, "__dict__", {})
+    return {k: v for k, v in attributes.items() if not k.startswith("_")}

@@ -8,6 +8,10 @@ Authors
  * The MLKD team 2026
 """
 
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
 import torch
 
 from mlkd_brain.errors import InputError
@@ -16,14 +20,14 @@ ORDERS = ("nmf_then_vad", "vad_then_nmf")
 
 
 class FrontEnd(torch.nn.Module):
-    """What the baseline does to a waveform before it is described.
+    """Enhancement and voice activity detection, in either order or left out.
 
     Arguments
     ---------
     enhancement : mlkd_brain.baseline.enhancement.NmfEnhancement, optional
-        Takes noise out; left out without it.
+        Removes noise.
     vad : mlkd_brain.baseline.vad.VoiceActivity, optional
-        Takes pauses out; left out without it.
+        Removes pauses.
     order : str
         "nmf_then_vad" or "vad_then_nmf".
 
@@ -39,19 +43,21 @@ class FrontEnd(torch.nn.Module):
     True
     """
 
-    def __init__(self, enhancement=None, vad=None, order="nmf_then_vad"):
+    def __init__(
+        self, enhancement: Any = None, vad: Any = None, order: str = ORDERS[0]
+    ):
         super().__init__()
         if order not in ORDERS:
             raise InputError(
                 f"Bad value '{order}' for order, expected one of "
                 f"{list(ORDERS)}."
             )
-        self.enhancement = enhancement
-        self.vad = vad
-        self.order = order
+        self.enhancement, self.vad, self.order = enhancement, vad, order
 
-    def learn(self, speech, noises):
-        """Learn what the enhancement has to know; without it, do nothing.
+    def learn(
+        self, speech: Iterable[torch.Tensor], noises: dict[str, np.ndarray]
+    ) -> None:
+        """Learn the atoms of the enhancement, if there is one.
 
         Arguments
         ---------
@@ -63,7 +69,9 @@ class FrontEnd(torch.nn.Module):
         if self.enhancement is not None:
             self.enhancement.learn(speech, noises)
 
-    def forward(self, waveform, noise=None):
+    def forward(
+        self, waveform: torch.Tensor, noise: str | None = None
+    ) -> torch.Tensor:
         """The utterance after both steps.
 
         Arguments

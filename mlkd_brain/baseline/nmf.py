@@ -15,19 +15,23 @@ Authors
  * The MLKD team 2026
 """
 
+from collections.abc import Iterable
+
 import torch
 from sklearn.decomposition import NMF
 
-# Added to every model, so that silence is no 0 / 0. A constant part of the model
-# leaves the update what it is: the divergence still never rises.
+# Added to every model, so that silence is no 0 / 0. With a constant part of the
+# model the update stays the same, and the divergence still never rises.
 FLOOR = 1e-8
 
 
-def draw_frames(spectrograms, count, seed):
-    """Frames drawn from many spectrograms, without regard to which.
+def sample_frames(
+    spectrograms: Iterable[torch.Tensor], count: int, seed: int
+) -> torch.Tensor:
+    """Random frames of many spectrograms, each frame equally likely.
 
-    Digital silence is not drawn. No more than twice the wanted frames are held
-    at a time, and one spectrogram.
+    Frames of digital silence are left out. No more than twice the wanted frames
+    and one spectrogram are held at a time.
 
     Arguments
     ---------
@@ -36,7 +40,7 @@ def draw_frames(spectrograms, count, seed):
     count : int
         Frames wanted; all, when there are no more.
     seed : int
-        Of the draw.
+        Of the sample.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def draw_frames(spectrograms, count, seed):
 
     Example
     -------
-    >>> draw_frames([torch.zeros(3, 5), torch.ones(3, 9)], 4, seed=0).shape
+    >>> sample_frames([torch.zeros(3, 5), torch.ones(3, 9)], 4, seed=0).shape
     torch.Size([3, 4])
     """
     random = torch.Generator().manual_seed(seed)
@@ -60,13 +64,15 @@ def draw_frames(spectrograms, count, seed):
 
 
 def _first(frames, keys, count):
-    """Those with the smallest keys, which are a fair draw."""
+    """Those with the smallest random keys."""
     frames, keys = torch.cat(frames, dim=1), torch.cat(keys)
     kept = keys.argsort(stable=True)[:count]
     return [frames[:, kept.to(frames.device)]], [keys[kept]]
 
 
-def learn_atoms(spectrogram, count, iterations, seed):
+def learn_atoms(
+    spectrogram: torch.Tensor, count: int, iterations: int, seed: int
+) -> torch.Tensor:
     """Spectral shapes that a spectrogram is made of.
 
     Arguments
@@ -97,7 +103,7 @@ def learn_atoms(spectrogram, count, iterations, seed):
         init="random",
         solver="mu",
         beta_loss="kullback-leibler",
-        tol=0,  # a fixed number of updates, without a look at the divergence
+        tol=0,  # a fixed number of updates
         max_iter=iterations,
         random_state=seed,
     )
@@ -106,16 +112,18 @@ def learn_atoms(spectrogram, count, iterations, seed):
     return normalised(atoms.to(spectrogram))
 
 
-def normalised(atoms):
+def normalised(atoms: torch.Tensor) -> torch.Tensor:
     """Atoms whose magnitudes sum to 1 over the bins; one of zeros stays so."""
     return atoms / atoms.sum(-2, keepdim=True).clamp_min(FLOOR)
 
 
-def activate(spectrogram, atoms, iterations):
-    """How strongly each atom sounds in each frame; the atoms stay fixed.
+def activate(
+    spectrogram: torch.Tensor, atoms: torch.Tensor, iterations: int
+) -> torch.Tensor:
+    """Activation of each atom in each frame; the atoms stay fixed.
 
-    All atoms start alike, with the magnitude of their frame. Each update lowers
-    ``divergence`` or leaves it, and no frame knows of another.
+    All atoms start with an equal part of their frame's magnitude. No update
+    raises the divergence, and frames do not influence each other.
 
     Arguments
     ---------
@@ -149,36 +157,10 @@ def activate(spectrogram, atoms, iterations):
     return activations
 
 
-def divergence(spectrogram, atoms, activations):
-    """Generalised Kullback-Leibler divergence of the model from the spectrogram.
-
-    Arguments
-    ---------
-    spectrogram : torch.Tensor
-        Magnitudes, (..., bins, frames).
-    atoms : torch.Tensor
-        (bins, atoms)
-    activations : torch.Tensor
-        (..., atoms, frames)
-
-    Returns
-    -------
-    torch.Tensor
-        Of each frame, at least 0, (..., frames).
-
-    Example
-    -------
-    >>> one, half = torch.ones(1, 1), torch.full((1, 1), 0.5)
-    >>> divergence(one, one, one).item(), divergence(one, one, half).item()
-    (0.0, 0.1931471824645996)
-    """
-    model = atoms @ activations + FLOOR
-    fit = torch.special.xlogy(spectrogram, spectrogram / model)
-    return (fit - spectrogram + model).sum(-2)
-
-
-def wiener_masks(speech, noise, exponent):
-    """What of each time-frequency point is speech, and what is noise.
+def wiener_masks(
+    speech: torch.Tensor, noise: torch.Tensor, exponent: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which part of each time-frequency point is speech, and which noise.
 
     Arguments
     ---------

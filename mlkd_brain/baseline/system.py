@@ -8,6 +8,8 @@ Authors
 """
 
 from collections import namedtuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,54 +17,63 @@ from sklearn.metrics import accuracy_score, recall_score
 from speechbrain.utils.logger import get_logger
 from tqdm import tqdm
 
+from mlkd_brain.baseline.feature_cache import FeatureCache, cached
 from mlkd_brain.method.padding import samples_of
 from mlkd_brain.names import CLEAN
 
 logger = get_logger(__name__)
 
 Decision = namedtuple("Decision", "logits features")
-Heard = namedtuple("Heard", "features labels speakers")
 
 
 class Baseline(torch.nn.Module):
-    """Emotions from the statistics of an utterance that was cleaned before.
+    """Emotions from the statistics of an enhanced utterance.
 
     Every utterance is treated alone, so that batches change nothing.
 
     Source: Pandharipande, Chakraborty, Panda, Kopparapu, "Robust front-end
     processing for emotion recognition in noisy speech", ISCSLP 2018; what is
-    not known of it is a switch here.
+    not known of it is an option here.
 
     Arguments
     ---------
     front_end : mlkd_brain.baseline.front_end.FrontEnd
-        What is done to a waveform.
+        Enhancement and voice activity detection.
     features : mlkd_brain.baseline.acoustic_features.AcousticFeatures
-        What is said of it.
-    classifier : callable
-        From the number of features to a
-        ``mlkd_brain.baseline.svm.SupportVectorMachine``.
-    cache : mlkd_brain.baseline.feature_cache.FeatureCache, optional
-        Keeps the features of what it is told the noise of.
+        Statistics of a waveform.
+    classifier : mlkd_brain.baseline.svm.SupportVectorMachine
+        From features to logits.
+    cache : FeatureCache, optional
+        Keeps features of waveforms that come with a label of their condition.
     """
 
-    #: ``NoiseGrid`` tells it which noise it hears, which decides on nothing but
-    #: what an oracle is to know, and on what is kept.
+    #: ``NoiseGrid`` passes the label of the condition. It changes nothing but
+    #: what an oracle enhancement removes, and whether features are cached.
     takes_noise_label = True
 
-    def __init__(self, front_end, features, classifier, cache=None):
+    def __init__(
+        self,
+        front_end: Any,
+        features: Any,
+        classifier: Any,
+        cache: FeatureCache | None = None,
+    ):
         super().__init__()
         self.front_end, self.features = front_end, features
-        self.classifier = classifier(features.size)
-        self.cache = cache
+        self.classifier, self.cache = classifier, cache
 
     @property
-    def learns_noise(self):
+    def learns_noise(self) -> bool:
         """Whether the enhancement has atoms of recordings of noise."""
         enhancement = self.front_end.enhancement
         return enhancement is not None and enhancement.knowledge != "blind"
 
-    def forward(self, wavs, wav_lens=None, noise=None):
+    def forward(
+        self,
+        wavs: torch.Tensor,
+        wav_lens: torch.Tensor | None = None,
+        noise: str | None = None,
+    ) -> Decision:
         """Classify a batch.
 
         Arguments
@@ -72,31 +83,31 @@ class Baseline(torch.nn.Module):
         wav_lens : torch.Tensor, optional
             Relative lengths in (0, 1], (batch,). At least 0.1 s each.
         noise : str, optional
-            The noise that is heard, or "clean". Untold, every feature is
-            computed anew.
+            Label of the condition: a noise type, or "clean". Without it,
+            nothing is cached.
 
         Returns
         -------
         Decision
-            ``logits``: unnormalised scores, (batch, classes); ``features``,
-            (batch, features).
+            ``logits``, (batch, classes); ``features``, (batch, features).
         """
-        samples = samples_of(wav_lens, wavs.shape[1])
-        if samples is None:
-            samples = [wavs.shape[1]] * len(wavs)
+        valid = samples_of(wav_lens, wavs.shape[1])
+        samples = [wavs.shape[1]] * len(wavs) if valid is None else valid
         features = self.describe([w[:n] for w, n in zip(wavs, samples)], noise)
         return Decision(self.classifier(features), features)
 
     @torch.no_grad()
-    def describe(self, waveforms, noise=None):
-        """Features of some waveforms that are heard with the same noise.
+    def describe(
+        self, waveforms: Sequence[torch.Tensor], noise: str | None = None
+    ) -> torch.Tensor:
+        """Features of some waveforms in one condition.
 
         Arguments
         ---------
         waveforms : list of torch.Tensor
             16 kHz, (time,) each.
         noise : str, optional
-            See ``forward``.
+            As in ``forward``.
 
         Returns
         -------
@@ -108,29 +119,39 @@ class Baseline(torch.nn.Module):
         def compute(waveform):
             return self.features(self.front_end(waveform, true_noise))
 
-        kept = None
-        if self.cache is not None and noise is not None:
-            kept = self.cache.of(self.front_end, self.features)
-        if kept is None:
+        if self.cache is None or noise is None:
             return torch.stack([compute(w) for w in waveforms])
-        return torch.stack([kept.get(w, noise, compute) for w in waveforms])
+        store = self.cache.store_for(self.front_end, self.features)
+        return torch.stack(
+            [cached(store, w, noise, compute) for w in waveforms]
+        )
+
+    def learned_values(self) -> list[torch.Tensor]:
+        """Atoms and the classifier's values, to count the size of the model."""
+        atoms = self.front_end.state_dict().values()
+        return [*atoms, *self.classifier.learned_values()]
 
 
-def fit_fold(hparams, datasets):
-    """Learn one fold, unless that was done, and keep it as a checkpoint.
+def fit_fold(hparams: dict, datasets: dict) -> None:
+    """Learn one fold, unless that was done, and save it as a checkpoint.
 
-    Hparams: ``model``, ``train_noise``, ``valid_noise``, ``noisy_copies``,
-    ``epoch_counter`` (of so many epochs), ``checkpointer`` and
-    ``train_logger``. The training speakers are heard clean, then with the noise
-    that students hear in epochs 1, 2 ... ``noisy_copies``. They choose
-    everything; the validation speaker is only told about.
+    The training speech comes clean, then in ``noisy_copies``: with the noise of
+    the students' epochs 1, 2 ... It alone decides on everything that is
+    learned; the validation speaker is only logged.
 
     Arguments
     ---------
     hparams : dict
-        Of the run.
+        ``model``, ``train_noise``, ``valid_noise``, ``noisy_copies``,
+        ``epoch_counter`` (of so many epochs), ``checkpointer``,
+        ``train_logger`` and ``save_folder``.
     datasets : dict
         "train" and "valid", see ``mlkd_brain.data.pipelines.dataio_prep``.
+
+    Raises
+    ------
+    InputError
+        If the corpus does not suffice to learn from.
     """
     if hparams["checkpointer"].find_checkpoint() is not None:
         logger.info(f"{hparams['save_folder']}: is trained already.")
@@ -139,16 +160,21 @@ def fit_fold(hparams, datasets):
     with datasets["train"].output_keys_as(["clean_sig"]):
         clean = (item["clean_sig"] for item in datasets["train"])
         model.front_end.learn(clean, training_ranges(noise))
-    chosen = model.classifier.fit(*hear_training(hparams, datasets["train"]))
-    valid = hear_validation(hparams, datasets["valid"])
-    decided = model.classifier(torch.from_numpy(valid.features)).argmax(dim=-1)
-    decided = decided.numpy()
-    present = np.unique(valid.labels)  # what is only predicted has no recall
+    parts = [_describe(model, datasets["train"], "clean speech")]
+    for epoch in hparams["epoch_counter"]:
+        name = f"noisy copy {epoch} of {hparams['noisy_copies']}"
+        parts.append(_describe(model, datasets["train"], name, noise))
+    chosen = model.classifier.fit(*map(np.concatenate, zip(*parts)))
+    # in noise only if training is, as for the students
+    valid_noise = hparams["valid_noise"] if hparams["noisy_copies"] else None
+    features, labels, _ = _describe(
+        model, datasets["valid"], "validation", valid_noise
+    )
+    decided = model.classifier(torch.from_numpy(features)).argmax(dim=-1)
+    classes = np.unique(labels)
     score = {
-        "UA": recall_score(
-            valid.labels, decided, labels=present, average="macro"
-        ),
-        "WA": accuracy_score(valid.labels, decided),
+        "UA": recall_score(labels, decided, labels=classes, average="macro"),
+        "WA": accuracy_score(labels, decided),
     }
     hparams["train_logger"].log_stats(
         stats_meta={key: chosen[key] for key in ("C", "temperature")},
@@ -160,22 +186,20 @@ def fit_fold(hparams, datasets):
     )
 
 
-def noise_facts(hparams):
-    """What protocol.json says of the noise that a run learns from.
+def noise_facts(hparams: dict) -> dict:
+    """Facts for ``write_protocol`` on the noise that a run learns from.
 
-    Noise is heard in noisy copies of the training speech, and by an enhancement
-    that learns noise atoms.
+    It is in noisy copies of the training speech, or in atoms of noise.
 
     Arguments
     ---------
     hparams : dict
-        Of the run; its ``train_noise`` is settled.
+        Of the run; its ``train_noise`` is resolved.
 
     Returns
     -------
     dict
-        Facts for ``mlkd_brain.run.protocol.write_protocol``; none if no noise is
-        heard.
+        Empty if there is no noise in training.
     """
     copies, learns = hparams["noisy_copies"], hparams["model"].learns_noise
     if not copies and not learns:
@@ -184,20 +208,18 @@ def noise_facts(hparams):
         "noise_heard": hparams["train_noise"].recordings(),
         "noise_evaluated": hparams["noise_bank"].checksums,
     }
-    return (
-        facts
-        if copies
-        else {**facts, "noise_heard_in": "its noise atoms alone"}
-    )
+    if not copies:
+        facts["noise_heard_in"] = "its noise atoms alone"
+    return facts
 
 
-def training_ranges(noise):
-    """The seconds of each recording that training may hear.
+def training_ranges(noise: Any) -> dict[str, np.ndarray]:
+    """The part of each recording that is for training.
 
     Arguments
     ---------
     noise : mlkd_brain.noise.sampling.NoiseSampler
-        Settled.
+        Resolved.
 
     Returns
     -------
@@ -205,55 +227,21 @@ def training_ranges(noise):
         Noise type to waveform, (time,), 16 kHz, float32; a noise that is held
         out is not among them.
     """
-    ranges = {name: noise.bank.range(name, noise.part) for name in noise.types}
+    bank, part = noise.bank, noise.part
+    ranges = {name: bank.part_range(name, part) for name in noise.types}
     return {
-        name: noise.bank.segment(name, noise.part, 0.0, stop - start)
+        name: bank.segment(name, part, 0.0, stop - start)
         for name, (start, stop) in ranges.items()
     }
 
 
-def hear_training(hparams, dataset):
-    """Every utterance clean, then each noisy copy; see ``hear``."""
-    parts = [hear(hparams["model"], dataset, "clean speech")]
-    for epoch in hparams["epoch_counter"]:
-        said = f"noisy copy {epoch} of {hparams['noisy_copies']}"
-        parts.append(
-            hear(hparams["model"], dataset, said, hparams["train_noise"])
-        )
-    return Heard(*(np.concatenate(part) for part in zip(*parts)))
-
-
-def hear_validation(hparams, dataset):
-    """As students hear it if training is noisy, else clean; see ``hear``."""
-    noise = hparams["valid_noise"] if hparams["noisy_copies"] else None
-    return hear(hparams["model"], dataset, "validation", noise)
-
-
-def hear(model, dataset, said, noise=None):
-    """Describe every utterance of a part.
-
-    Arguments
-    ---------
-    model : Baseline
-        Its front end has learned.
-    dataset : DynamicItemDataset
-        Has "clean_sig"; where there is a noise, "noisy_sig", too.
-    said : str
-        What the progress bar calls it.
-    noise : mlkd_brain.noise.sampling.NoiseSampler, optional
-        What it is heard with; clean speech by default.
-
-    Returns
-    -------
-    Heard
-        ``features``, float32, (utterances, features); ``labels``, int64, and
-        ``speakers``, (utterances,).
-    """
+def _describe(model, dataset, name, noise=None):
+    """Features, labels and speakers of a part, clean or with a noise."""
     wav = "clean_sig" if noise is None else "noisy_sig"
     rows = []
     with dataset.output_keys_as(["id", wav, "emo_encoded", "spk_id"]):
-        for item in tqdm(dataset, desc=said, unit="utt"):
-            true = CLEAN if noise is None else noise.sample(item["id"]).noise
-            features = model.describe([item[wav]], true)[0].numpy()
+        for item in tqdm(dataset, desc=name, unit="utt"):
+            label = CLEAN if noise is None else noise.sample(item["id"]).noise
+            features = model.describe([item[wav]], label)[0].numpy()
             rows.append((features, int(item["emo_encoded"]), item["spk_id"]))
-    return Heard(*(np.stack(column) for column in zip(*rows)))
+    return [np.stack(column) for column in zip(*rows)]

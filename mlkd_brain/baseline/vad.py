@@ -1,8 +1,10 @@
-"""Voice activity detection: what of an utterance is speech.
+"""Voice activity detection: which samples of an utterance are speech.
 
 Authors
  * The MLKD team 2026
 """
+
+from importlib.metadata import version
 
 import numpy as np
 import torch
@@ -21,12 +23,12 @@ WEBRTC_FRAME = SAMPLE_RATE // 100  # samples; it takes 10, 20 or 30 ms
 class VoiceActivity:
     """Cuts an utterance down to its speech.
 
-    The detector marks samples, and the hangover keeps what follows, so that the
-    quiet end of a word is not lost. What is kept is joined without gaps.
+    The detector marks samples; a hangover after them keeps the quiet end of a
+    word. The kept samples are joined without gaps.
 
     "energy": two Gaussians are fitted to the utterance's own log energies, and
-    speech is what the louder one explains better. "webrtc" and "silero" need
-    optional packages, both under the MIT licence.
+    a frame is speech where the louder one is more likely. "webrtc" and "silero"
+    need optional packages, both under the MIT licence.
 
     Arguments
     ---------
@@ -35,13 +37,13 @@ class VoiceActivity:
     window_seconds, hop_seconds : float
         Of the frames whose energy is measured.
     hangover_seconds : float
-        What is kept after speech, at least 0.
+        Kept after speech, at least 0.
     shortest_seconds : float
-        When less than this would be left, the whole utterance is kept.
+        If less than this would be left, the whole utterance is kept.
     aggressiveness : int
         Of "webrtc", from 0, which keeps most, to 3.
     threshold : float
-        Of "silero", the probability from which it hears speech, in (0, 1).
+        Of "silero", the least probability of speech, in (0, 1).
 
     Raises
     ------
@@ -61,14 +63,16 @@ class VoiceActivity:
 
     def __init__(
         self,
-        detector,
-        window_seconds,
-        hop_seconds,
-        hangover_seconds,
-        shortest_seconds,
-        aggressiveness=2,
-        threshold=0.5,
+        detector: str,
+        window_seconds: float,
+        hop_seconds: float,
+        hangover_seconds: float,
+        shortest_seconds: float,
+        aggressiveness: int = 2,
+        threshold: float = 0.5,
     ):
+        self.window = round(window_seconds * SAMPLE_RATE)
+        self.hop = round(hop_seconds * SAMPLE_RATE)
         if detector not in DETECTORS:
             raise InputError(
                 f"Bad value '{detector}' for detector, expected one of "
@@ -82,8 +86,6 @@ class VoiceActivity:
             raise InputError(
                 f"threshold is {threshold}; it is a probability, between 0 and 1."
             )
-        self.window = round(window_seconds * SAMPLE_RATE)
-        self.hop = round(hop_seconds * SAMPLE_RATE)
         if not 0 < self.hop <= self.window:
             raise InputError(
                 f"hop_seconds is {hop_seconds} and window_seconds "
@@ -97,26 +99,25 @@ class VoiceActivity:
         self.shortest = round(shortest_seconds * SAMPLE_RATE)
         self.detector, self.aggressiveness = detector, aggressiveness
         self.threshold = threshold
-        self._detect = {
-            "energy": self._energy,
-            "webrtc": self._webrtc,
-            "silero": self._silero,
-        }[detector]
+        self._detect = getattr(self, f"_{detector}")
         self._load(detector)
 
     def _load(self, detector):
         """Fail before the work starts, and load Silero's network once."""
+        self.version = None
         if detector == "webrtc":
             require("webrtcvad")
+            self.version = version("webrtcvad-wheels")
         if detector == "silero":
             require("silero_vad")
+            self.version = version("silero-vad")
             threads = torch.get_num_threads()
             from silero_vad import load_silero_vad
 
             torch.set_num_threads(threads)  # its import takes all but one away
             self._network = load_silero_vad()
 
-    def __call__(self, waveform):
+    def __call__(self, waveform: torch.Tensor) -> torch.Tensor:
         """The utterance without its pauses.
 
         Arguments
@@ -132,25 +133,14 @@ class VoiceActivity:
         kept = waveform[self.active(waveform)]
         return waveform if len(kept) < self.shortest else kept
 
-    def active(self, waveform):
-        """Which samples are speech or lie in its hangover.
-
-        Arguments
-        ---------
-        waveform : torch.Tensor
-            At 16 kHz, (time,), at least one sample.
-
-        Returns
-        -------
-        torch.Tensor
-            bool, (time,).
-        """
+    def active(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Which samples are speech or lie in its hangover, bool, (time,)."""
         speech = self._detect(waveform)
         before = F.pad(speech.cumsum(0), (self.hangover + 1, 0))
         return before[self.hangover + 1 :] > before[: len(waveform)]
 
     def _energy(self, waveform):
-        loud = louder_frames(self._log_energies(waveform))
+        loud = _louder_frames(self._log_energies(waveform))
         return loud.repeat_interleave(self.hop)[: len(waveform)]
 
     def _log_energies(self, waveform):
@@ -165,7 +155,7 @@ class VoiceActivity:
     def _webrtc(self, waveform):
         import webrtcvad
 
-        detector = webrtcvad.Vad(self.aggressiveness)  # it has a memory
+        detector = webrtcvad.Vad(self.aggressiveness)  # has a state: a new one
         padded = F.pad(waveform, (0, -len(waveform) % WEBRTC_FRAME))
         pcm = (padded.clamp(-1, 1) * 32767).to(torch.int16).cpu().numpy()
         speech = [
@@ -189,24 +179,8 @@ class VoiceActivity:
         return speech
 
 
-def louder_frames(levels):
-    """Which frames the louder of two Gaussians explains better.
-
-    Arguments
-    ---------
-    levels : torch.Tensor
-        Log energies of an utterance, dB, (frames,).
-
-    Returns
-    -------
-    torch.Tensor
-        bool, (frames,); all True where there are not two levels.
-
-    Example
-    -------
-    >>> louder_frames(torch.tensor([-60.0, -58.0, -20.0, -22.0, -61.0]))
-    tensor([False, False,  True,  True, False])
-    """
+def _louder_frames(levels):
+    """Where the louder of two Gaussians is likelier; all, without two levels."""
     values = levels.double().cpu().numpy()[:, None]
     if np.ptp(values) < 1e-6:
         return torch.ones_like(levels, dtype=torch.bool)
@@ -221,7 +195,7 @@ def louder_frames(levels):
 
 
 def _two_gaussians(values):
-    """Fitted from the quartiles on: no chance, no k-means."""
+    """Fitted from the quartiles on, so that nothing is random."""
     spread = np.full((2, 1, 1), 1 / np.var(values))
     mixture = GaussianMixture(
         2,

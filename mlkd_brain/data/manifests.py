@@ -19,7 +19,7 @@ from mlkd_brain.audio import SAMPLE_RATE, read_checked
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, replaced_folder, write_json
 from mlkd_brain.fingerprint import fingerprint, fingerprint_code
-from mlkd_brain.noise.mixing import WEIGHTINGS, speech_level
+from mlkd_brain.noise.levels import WEIGHTINGS, speech_level
 
 #: Columns that a preparer fills in without opening the recording.
 DESCRIPTION = ["ID", "wav", "spk_id", "session", "gender", "style", "emo"]

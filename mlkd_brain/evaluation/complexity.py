@@ -51,7 +51,7 @@ def complexity(
             with FlopCounterMode(display=False) as counter:
                 model(wav)
         milliseconds = [_time(model, wav) for _ in range(REPEATS)]
-    parameters = list(model.parameters()) or list(model.state_dict().values())
+    parameters = list(model.parameters()) or model.learned_values()
     return {
         "parameters": sum(p.numel() for p in parameters),
         "bytes": sum(p.numel() * p.element_size() for p in parameters),

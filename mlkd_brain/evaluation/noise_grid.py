@@ -20,7 +20,7 @@ from tqdm import tqdm
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import CLEAN
-from mlkd_brain.noise.mixing import WEIGHTINGS
+from mlkd_brain.noise.levels import WEIGHTINGS
 from mlkd_brain.noise.sampling import evaluation_sample
 
 
@@ -37,7 +37,7 @@ class NoiseGrid:
     snrs_db : list of float
         Signal-to-noise ratios, dB.
     weighting : str
-        What defines the SNR, one of ``mlkd_brain.noise.mixing.WEIGHTINGS``.
+        What defines the SNR, one of ``mlkd_brain.noise.levels.WEIGHTINGS``.
     emotions : list of str
         Names of the classes, in the order of the logits.
     batch_size : int

@@ -10,7 +10,7 @@ Authors
 import numpy as np
 from scipy import signal as filters
 
-SILENT_SPEECH = -100.0  # dBov, what the meter says when it finds no speech
+SILENT_SPEECH = -100.0  # dBov, the level where no speech is found
 TINY = 1e-20  # added to mean squares: digital silence is -200 dBov
 TIME_CONSTANT = 0.03  # seconds, of each of the two smoothing stages
 HANGOVER = 0.2  # seconds; a pause counts as speech until it is longer
@@ -19,7 +19,7 @@ THRESHOLDS = 2.0 ** np.arange(-15, 0)  # one step of int16 to half of full scale
 THRESHOLDS_DB = 20 * np.log10(THRESHOLDS)
 
 
-def active_speech_level(signal, sample_rate=16000):
+def active_speech_level(signal: np.ndarray, sample_rate: int = 16000) -> float:
     """Level of speech without its longer pauses: ITU-T P.56 method B.
 
     A pause in front of the speech does not change it; of the other pauses only
@@ -71,8 +71,8 @@ def active_speech_level(signal, sample_rate=16000):
     return _level_at_margin(np.dot(samples, samples), active)
 
 
-def as_samples(signal, name):
-    """The signal as it is, checked.
+def as_samples(signal: np.ndarray, name: str) -> np.ndarray:
+    """The signal itself, after a check of type, shape and values.
 
     Arguments
     ---------
@@ -122,8 +122,8 @@ def _envelope(samples, sample_rate):
 def _active_samples(envelope, hangover):
     """For each threshold: the samples at most a hangover after reaching it."""
     reached = np.searchsorted(THRESHOLDS, envelope, side="right")
-    # The envelope is smooth: a few hundred runs of samples reach the same
-    # number of thresholds, and only runs are looked at from here on.
+    # The envelope is smooth: neighbouring samples reach the same number of
+    # thresholds, so a few hundred runs of samples are counted instead.
     starts = np.flatnonzero(np.diff(reached, prepend=-1))
     lengths = np.diff(starts, append=len(envelope))
     counts = []

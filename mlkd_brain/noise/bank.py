@@ -10,9 +10,8 @@ Authors
 """
 
 import hashlib
-import json
 import pathlib
-import warnings
+from typing import Any
 
 import numpy as np
 import pandas
@@ -21,14 +20,11 @@ from tqdm import tqdm
 from mlkd_brain.audio import SAMPLE_RATE, read_checked
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, replaced_folder
-from mlkd_brain.noise.active_level import SILENT_SPEECH
-from mlkd_brain.noise.mixing import (
-    WEIGHTINGS,
-    add_scaled,
-    gain_from_levels,
-    loop_to_length,
-    measurement_filter,
-)
+from mlkd_brain.fingerprint import fingerprint
+from mlkd_brain.names import CLEAN
+from mlkd_brain.noise import mixing
+from mlkd_brain.noise.levels import WEIGHTINGS, measurement_filter
+from mlkd_brain.noise.sampling import NoiseSample
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 CATALOGUE = "noises.csv"
@@ -58,7 +54,7 @@ class NoiseBank:
     >>> shares = {"train": 0.6, "valid": 0.2, "test": 0.2}
     >>> bank = NoiseBank(folder, cache, shares=shares)
     >>> bank.prepare()
-    >>> bank.range("hiss", "test")
+    >>> bank.part_range("hiss", "test")
     (128000, 160000)
     >>> one_second = bank.segment("hiss", "test", 0.5, 16000)
     >>> level = 10 * np.log10(np.mean(one_second.astype(float) ** 2))
@@ -67,23 +63,26 @@ class NoiseBank:
     """
 
     def __init__(
-        self, noise_folder, cache_folder, noise_types=None, shares=None
+        self,
+        noise_folder: str | pathlib.Path,
+        cache_folder: str | pathlib.Path,
+        noise_types: list[str] | None = None,
+        shares: dict[str, float] | None = None,
     ):
         self.noise_folder = pathlib.Path(noise_folder)
         self.cache_folder = pathlib.Path(cache_folder)
         self.noise_types = noise_types
-        self.shares = shares
-        self._opened = {}
+        self.shares = shares or {}
+        self._opened: dict[str, Any] = {}
 
     def __getstate__(self):
-        # a worker process maps the files itself, it is not sent a copy
+        # a worker process maps the files itself instead of getting a copy
         return {**self.__dict__, "_opened": {}}
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Resample and measure the recordings, unless that was done before.
 
-        What is kept is named after the recordings' content, so that other
-        recordings never meet a stale copy.
+        The cache is keyed by the recordings' content and the shares.
 
         Raises
         ------
@@ -96,30 +95,33 @@ class NoiseBank:
             name: hashlib.sha256(path.read_bytes()).hexdigest()
             for name, path in recordings.items()
         }
-        key = json.dumps([self.checksums, self.shares])
-        name = hashlib.sha256(key.encode()).hexdigest()[:16]
-        self._folder = self.cache_folder / name
+        # shares as pairs: their order counts, and fingerprint sorts keys
+        key = {"checksums": self.checksums, "shares": [*self.shares.items()]}
+        self._folder = self.cache_folder / fingerprint(key)
         with locked(self._folder):
             if not self._folder.is_dir():
                 self._prepare_all(recordings)
 
     def _prepare_all(self, recordings):
+        progress = tqdm(recordings.items(), desc="preparing noise")
         with replaced_folder(self._folder) as folder:
-            rows = [
-                self._prepare_one(name, path, folder)
-                for name, path in tqdm(
-                    recordings.items(), desc="preparing noise"
-                )
-            ]
+            rows = [self._prepare_one(*item, folder) for item in progress]
             pandas.DataFrame(rows).to_csv(folder / CATALOGUE, index=False)
 
-    def range(self, noise_type, part):
+    def part_range(self, noise_type: str, part: str) -> tuple[int, int]:
         """First sample of a part's range, and the first one after it."""
         row = self._catalogue.loc[noise_type]
         return int(row[f"{part}_start"]), int(row[f"{part}_stop"])
 
-    def start(self, noise_type, part, position, length):
-        """First sample of the segment at a position.
+    def _start(self, noise_type, part, position, length):
+        """First sample of the segment at a position."""
+        first, stop = self.part_range(noise_type, part)
+        return first + int(position * max(0, stop - first - length))
+
+    def segment(
+        self, noise_type: str, part: str, position: float, length: int
+    ) -> np.ndarray:
+        """Noise for an utterance, from within the part's range only.
 
         Arguments
         ---------
@@ -134,37 +136,29 @@ class NoiseBank:
 
         Returns
         -------
-        int
-            Place in the recording, samples.
-        """
-        first, stop = self.range(noise_type, part)
-        return first + int(position * max(0, stop - first - length))
-
-    def segment(self, noise_type, part, position, length):
-        """Noise for an utterance, from within the part's range only.
-
-        Arguments are those of ``start``.
-
-        Returns
-        -------
         np.ndarray
             (length,), float32.
         """
-        start = self.start(noise_type, part, position, length)
-        stop = self.range(noise_type, part)[1]
-        samples = self._open(f"{noise_type}.npy")[
-            start : min(start + length, stop)
-        ]
-        return loop_to_length(samples, length)
+        start = self._start(noise_type, part, position, length)
+        stop = min(start + length, self.part_range(noise_type, part)[1])
+        samples = self._open(f"{noise_type}.npy")[start:stop]
+        return mixing.loop_to_length(samples, length)
 
-    def level(self, noise_type, part, position, length, weighting="none"):
+    def level(
+        self,
+        noise_type: str,
+        part: str,
+        position: float,
+        length: int,
+        weighting: str = "none",
+    ) -> float:
         """Level of that segment after the measurement filter.
 
         The filter has run over the whole recording, as in FANT. The cost does
-        not depend on the length. Arguments are those of ``start``, and
+        not depend on the length. Arguments are those of ``segment``, and
 
         weighting : str
-            One of ``mlkd_brain.noise.mixing.WEIGHTINGS``.
+            One of ``mlkd_brain.noise.levels.WEIGHTINGS``.
 
         Returns
         -------
@@ -174,16 +168,24 @@ class NoiseBank:
         sums = self._open(f"{noise_type}.{weighting}.npy")
         # the weighted modes are measured at half the rate
         rate = 1 if weighting == "none" else 2
-        start = self.start(noise_type, part, position, length) // rate
-        period = self.range(noise_type, part)[1] // rate - start
+        start = self._start(noise_type, part, position, length) // rate
         wanted = max(1, length // rate)
-        repeats, rest = divmod(wanted, min(period, wanted))
-        period = min(period, wanted)
+        available = self.part_range(noise_type, part)[1] // rate - start
+        period = min(available, wanted)
+        repeats, rest = divmod(wanted, period)
         energy = repeats * (sums[start + period] - sums[start])
         energy += sums[start + rest] - sums[start]
         return float(10 * np.log10(energy / wanted + 1e-20))
 
-    def mix(self, speech, speech_level, draw, part, weighting, name="speech"):
+    def mix(
+        self,
+        speech: np.ndarray,
+        speech_level: float,
+        sample: NoiseSample,
+        part: str,
+        weighting: str,
+        name: str = "speech",
+    ) -> np.ndarray:
         """The utterance with noise, as FANT adds it.
 
         A silent utterance has no SNR: it comes back unchanged, with a warning.
@@ -194,12 +196,12 @@ class NoiseBank:
             Clean utterance, (time,).
         speech_level : float
             Its active level under this weighting, dBov.
-        draw : NoiseSample
+        sample : NoiseSample
             What to add, how loud, and from where.
         part : str
             "train", "valid" or "test".
         weighting : str
-            One of ``mlkd_brain.noise.mixing.WEIGHTINGS``.
+            One of ``mlkd_brain.noise.levels.WEIGHTINGS``.
         name : str
             What the warning calls the utterance.
 
@@ -208,15 +210,15 @@ class NoiseBank:
         np.ndarray
             (time,), float32, at most full scale.
         """
-        place = (draw.noise, part, draw.position, len(speech))
-        gain = gain_from_levels(
-            speech_level, self.level(*place, weighting), draw.snr_db
+        segment = (sample.noise, part, sample.position, len(speech))
+        return mixing.mix(
+            speech,
+            self.segment(*segment),
+            speech_level,
+            self.level(*segment, weighting),
+            sample.snr_db,
+            name,
         )
-        if gain == 0.0:
-            silent = "speech" if speech_level <= SILENT_SPEECH else "noise"
-            warnings.warn(f"{name}: no noise is added, the {silent} is silent.")
-            return speech
-        return add_scaled(speech, self.segment(*place), gain)
 
     @property
     def _catalogue(self):
@@ -255,11 +257,13 @@ class NoiseBank:
         """Recordings in the folder, by type."""
         found = {}
         for path in sorted(self.noise_folder.iterdir()):
-            if path.suffix.lower() not in AUDIO_SUFFIXES:
+            # "._": AppleDouble, no recording
+            if (
+                path.suffix.lower() not in AUDIO_SUFFIXES
+                or path.name[:2] == "._"
+            ):
                 continue
-            if path.name.startswith("._"):  # AppleDouble, no recording
-                continue
-            if path.stem in found or path.stem == "clean":
+            if path.stem in found or path.stem == CLEAN:
                 raise InputError(
                     f"{path}: the name of a recording is its type; 'clean' "
                     "stands for speech without noise, and no two recordings "
@@ -268,7 +272,7 @@ class NoiseBank:
             found[path.stem] = path
         return found
 
-    def holds_none_of_its_types(self):
+    def holds_none_of_its_types(self) -> bool:
         """Whether the folder is there and has other recordings altogether."""
         if not self.noise_folder.is_dir():
             return False
@@ -293,11 +297,8 @@ class NoiseBank:
 
 
 def _ranges(samples, shares):
-    """Disjoint ranges in samples, even so that half the rate splits alike."""
-    ranges, start = {}, 0
-    edges = np.cumsum(list(shares.values())) / sum(shares.values())
-    for part, edge in zip(shares, edges):
-        stop = int(round(samples * edge)) // 2 * 2
-        ranges[part] = (start, stop)
-        start = stop
-    return ranges
+    """Part to first and last sample, both even so that half the rate splits
+    alike."""
+    edges = np.cumsum([0, *shares.values()]) / sum(shares.values())
+    edges = [int(round(samples * edge)) // 2 * 2 for edge in edges]
+    return dict(zip(shares, zip(edges, edges[1:])))

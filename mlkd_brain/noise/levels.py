@@ -2,7 +2,7 @@
 
 Speech is measured where it is active, by ITU-T P.56 method B; noise by its mean
 square. Both are in dBov: 0 dB is a mean square of 1. A measurement filter may
-run before the meter; it decides what is heard, it never changes what is mixed.
+run before the meter; it changes what is measured, never what is mixed.
 
 The weightings, with the options of FANT (Hirsch, "FaNT: Filtering and Noise
 Adding Tool", 2005) that they stand for at 16 kHz:
@@ -39,8 +39,10 @@ WEIGHTINGS = ("none", "band_4khz", "g712")
 SILENT_NOISE = -190.0  # dBov, quieter than a single step of int16 in a day
 
 
-def measurement_filter(signal, weighting="none", sample_rate=SAMPLE_RATE):
-    """What the level meters hear of a signal.
+def measurement_filter(
+    signal: np.ndarray, weighting: str = "none", sample_rate: int = SAMPLE_RATE
+) -> tuple[np.ndarray, int]:
+    """The signal that the level is measured of.
 
     ``none`` leaves the signal as it is. ``band_4khz`` halves the rate, keeping
     ``len(signal) // 2`` samples; ``g712`` does that and applies a telephone
@@ -97,7 +99,9 @@ def measurement_filter(signal, weighting="none", sample_rate=SAMPLE_RATE):
     return filtered, SAMPLE_RATE // 2
 
 
-def speech_level(speech, weighting="none", sample_rate=SAMPLE_RATE):
+def speech_level(
+    speech: np.ndarray, weighting: str = "none", sample_rate: int = SAMPLE_RATE
+) -> float:
     """Active level of speech after the measurement filter.
 
     Arguments and errors are those of ``measurement_filter``.
@@ -116,7 +120,9 @@ def speech_level(speech, weighting="none", sample_rate=SAMPLE_RATE):
     return active_speech_level(filtered, meter_rate)
 
 
-def noise_level(noise, weighting="none", sample_rate=SAMPLE_RATE):
+def noise_level(
+    noise: np.ndarray, weighting: str = "none", sample_rate: int = SAMPLE_RATE
+) -> float:
     """Mean level of noise after the measurement filter, pauses included.
 
     Arguments and errors are those of ``measurement_filter``.
@@ -138,11 +144,12 @@ def noise_level(noise, weighting="none", sample_rate=SAMPLE_RATE):
     return float(10 * np.log10(energy / max(1, len(filtered)) + TINY))
 
 
-def gain_from_levels(speech_level_db, noise_level_db, snr_db):
+def gain_from_levels(
+    speech_level_db: float, noise_level_db: float, snr_db: float
+) -> float:
     """Factor for the noise that gives the wanted SNR.
 
-    It is 0 when either level says silence: noise is never blown up to match
-    nothing, nor nothing blown up to match speech.
+    It is 0 when either level is that of silence, which has no SNR.
 
     Arguments
     ---------

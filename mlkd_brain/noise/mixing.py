@@ -14,13 +14,6 @@ Source: Hirsch, "FaNT: Filtering and Noise Adding Tool", 2005; written from a
 description of what it does, without its code. Unlike the tool, a segment is
 filtered from its own start here, not from the start of the noise file.
 
-To see and check a mix::
-
-    mlkd noise SPEECH.wav NOISE.wav --snr 5 --out picture.png
-
-draws the clean speech, the noise as added and the mix, with their levels.
-``--weighting g712`` and ``--start SECONDS`` choose weighting and segment.
-
 Authors
  * The MLKD team 2026
 """
@@ -29,87 +22,18 @@ import warnings
 
 import numpy as np
 
-from mlkd_brain.noise.active_level import (
-    SILENT_SPEECH,
-    active_speech_level,
-    as_samples,
-)
-from mlkd_brain.noise.levels import (
-    SAMPLE_RATE,
-    WEIGHTINGS,
-    gain_from_levels,
-    measurement_filter,
-    noise_level,
-    speech_level,
-)
-
-__all__ = [
-    "SAMPLE_RATE",
-    "WEIGHTINGS",
-    "active_speech_level",
-    "add_scaled",
-    "gain_from_levels",
-    "loop_to_length",
-    "measurement_filter",
-    "mix",
-    "noise_gain",
-    "noise_level",
-    "speech_level",
-]
-
-
-def noise_gain(
-    speech, noise, snr_db, sample_rate=SAMPLE_RATE, weighting="none"
-):
-    """Factor for a noise segment that gives the wanted SNR.
-
-    Arguments
-    ---------
-    speech : np.ndarray
-        Clean utterance, (time,), floats in [-1, 1].
-    noise : np.ndarray
-        The segment to add, (time,), as long as the speech.
-    snr_db : float
-        Wanted ratio, dB, finite.
-    sample_rate : int
-        Hz; 16000 unless the weighting is "none".
-    weighting : str
-        What defines the SNR, one of ``WEIGHTINGS``.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, the SNR is not finite, the weighting is unknown
-        or not defined at this rate, or the samples are not finite floats of
-        one channel.
-
-    Returns
-    -------
-    float
-        Linear factor, at least 0; 0 when speech or noise is silent.
-
-    Example
-    -------
-    Ten decibels more are a noise of a tenth of the power:
-
-    >>> random = np.random.default_rng(0)
-    >>> speech, noise = random.uniform(-0.1, 0.1, (2, 16000))
-    >>> at_0, at_10 = (noise_gain(speech, noise, snr) for snr in (0, 10))
-    >>> round((at_10 / at_0) ** 2, 12)
-    0.1
-    """
-    levels = _levels(speech, noise, sample_rate, weighting)
-    return gain_from_levels(*levels, snr_db)
+from mlkd_brain.noise.active_level import SILENT_SPEECH, as_samples
+from mlkd_brain.noise.levels import gain_from_levels
 
 
 def mix(
-    speech,
-    noise,
-    snr_db,
-    sample_rate=SAMPLE_RATE,
-    weighting="none",
-    name="speech",
-):
+    speech: np.ndarray,
+    noise: np.ndarray,
+    speech_level_db: float,
+    noise_level_db: float,
+    snr_db: float,
+    name: str = "speech",
+) -> np.ndarray:
     """Speech with noise at the wanted SNR.
 
     When the speech or the noise is silent no SNR exists: the speech comes back
@@ -117,10 +41,20 @@ def mix(
 
     Arguments
     ---------
-    speech, noise, snr_db, sample_rate, weighting
-        As in ``noise_gain``, which also says what is refused.
+    speech, noise : np.ndarray
+        Utterance and segment, (time,) each, floats in [-1, 1].
+    speech_level_db, noise_level_db : float
+        Of ``speech_level`` and ``noise_level``, with one weighting, dBov.
+    snr_db : float
+        Wanted ratio, dB, finite.
     name : str
         What the warning calls the utterance.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, the SNR is not finite, or the samples are not
+        finite floats of one channel.
 
     Returns
     -------
@@ -129,34 +63,32 @@ def mix(
 
     Example
     -------
+    >>> from mlkd_brain.noise.levels import noise_level, speech_level
     >>> random = np.random.default_rng(0)
     >>> speech, noise = random.uniform(-0.1, 0.1, (2, 16000))
-    >>> added = mix(speech, noise, snr_db=5.0) - speech
+    >>> levels = speech_level(speech), noise_level(noise)
+    >>> added = mix(speech, noise, *levels, snr_db=5.0) - speech
     >>> round(speech_level(speech) - noise_level(added), 3)
     5.0
     """
-    levels = _levels(speech, noise, sample_rate, weighting)
-    gain = gain_from_levels(*levels, snr_db)
+    gain = gain_from_levels(speech_level_db, noise_level_db, snr_db)
     if gain == 0.0:
-        silent = "speech" if levels[0] <= SILENT_SPEECH else "noise"
-        warnings.warn(
-            f"{name}: no noise is added, the {silent} is silent "
-            f"(weighting '{weighting}').",
-            stacklevel=2,
-        )
-        return np.array(speech, dtype=np.float32)
+        silent = "speech" if speech_level_db <= SILENT_SPEECH else "noise"
+        warnings.warn(f"{name}: no noise is added, the {silent} is silent.")
+        speech, noise = _same_length(speech, noise)
+        return speech.astype(np.float32)
     return add_scaled(speech, noise, gain)
 
 
-def add_scaled(speech, noise, gain):
+def add_scaled(
+    speech: np.ndarray, noise: np.ndarray, gain: float
+) -> np.ndarray:
     """Speech plus scaled noise, divided by its peak if that exceeds 1.
 
     Arguments
     ---------
-    speech : np.ndarray
-        (time,), floats in [-1, 1].
-    noise : np.ndarray
-        (time,), as long as the speech.
+    speech, noise : np.ndarray
+        (time,) each, floats in [-1, 1].
     gain : float
         Linear factor for the noise.
 
@@ -182,7 +114,7 @@ def add_scaled(speech, noise, gain):
     return (total / peak if peak > 1.0 else total).astype(np.float32)
 
 
-def loop_to_length(noise, length):
+def loop_to_length(noise: np.ndarray, length: int) -> np.ndarray:
     """Noise of the wanted length: repeated from its first sample, or cut.
 
     Arguments
@@ -213,15 +145,6 @@ def loop_to_length(noise, length):
             "Use another recording."
         )
     return np.resize(noise, length)
-
-
-def _levels(speech, noise, sample_rate, weighting):
-    """Active level of the speech and mean level of the noise, dBov."""
-    speech, noise = _same_length(speech, noise)
-    return (
-        speech_level(speech, weighting, sample_rate),
-        noise_level(noise, weighting, sample_rate),
-    )
 
 
 def _same_length(speech, noise):

@@ -1,10 +1,12 @@
-"""The picture of a mixture, and its levels.
+"""The picture of a mixture, its levels, and spectrograms.
 
 Authors
  * The MLKD team 2026
 """
 
 import math
+import pathlib
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,15 +14,14 @@ from scipy import signal as filters
 
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.errors import InputError
-from mlkd_brain.noise.mixing import (
-    add_scaled,
+from mlkd_brain.noise.levels import (
     gain_from_levels,
-    loop_to_length,
     noise_level,
     speech_level,
 )
+from mlkd_brain.noise.mixing import add_scaled, loop_to_length
 
-RANGE_DB = 80  # what the colours span below the loudest point of the mix
+SPAN_DB = 80  # what the colours span below the loudest point
 BANDS = {
     "none": "unweighted, 0 to 8 kHz",
     "band_4khz": "0 to 3.66 kHz",
@@ -28,7 +29,9 @@ BANDS = {
 }
 
 
-def cut_segment(noise, start_seconds, length):
+def cut_segment(
+    noise: np.ndarray, start_seconds: float, length: int
+) -> np.ndarray:
     """The noise to add; a recording that is too short is repeated, as in FANT.
 
     Arguments
@@ -49,11 +52,6 @@ def cut_segment(noise, start_seconds, length):
     -------
     np.ndarray
         (length,).
-
-    Example
-    -------
-    >>> cut_segment(np.zeros(48000), start_seconds=2.0, length=16000).shape
-    (16000,)
     """
     latest = max(0, len(noise) - length) / SAMPLE_RATE
     if not 0 <= start_seconds <= latest:
@@ -65,7 +63,13 @@ def cut_segment(noise, start_seconds, length):
     return loop_to_length(noise[start : start + length], length)
 
 
-def draw_mix(speech, noise, snr_db, weighting, title):
+def draw_mix(
+    speech: np.ndarray,
+    noise: np.ndarray,
+    snr_db: float,
+    weighting: str,
+    title: str,
+) -> tuple[Figure, str]:
     """Waveform and spectrogram of speech, scaled noise and mix.
 
     Arguments
@@ -75,7 +79,7 @@ def draw_mix(speech, noise, snr_db, weighting, title):
     snr_db : float
         Wanted ratio, dB, finite.
     weighting : str
-        What defines the SNR, one of ``WEIGHTINGS``.
+        What defines the SNR, one of ``mlkd_brain.noise.levels.WEIGHTINGS``.
     title : str
         What is mixed, the first line of the picture.
 
@@ -89,73 +93,77 @@ def draw_mix(speech, noise, snr_db, weighting, title):
     speech_db = speech_level(speech, weighting)
     noise_db = noise_level(noise, weighting)
     gain = gain_from_levels(speech_db, noise_db, snr_db)
-    scaled = gain * noise
-    mixed = add_scaled(speech, noise, gain)
-    peak = float(np.max(np.abs(speech + scaled), initial=1.0))
+    peak = float(np.max(np.abs(speech + gain * noise), initial=1.0))
     gain_db = 20 * math.log10(gain) if gain else -math.inf
     summary = (
         f"S = {speech_db:.2f} dBov, N = {noise_db:.2f} dBov, "
         f"gain = {gain_db:.2f} dB, SNR = {snr_db:.2f} dB "
         f"(weighting {weighting}: {BANDS[weighting]})"
     )
+    if not gain:
+        summary += ": one of them is silent, no noise is added"
     overload = f", divided by its peak {peak:.2f}" if peak > 1 else ""
     # levels after the measurement filter, which the panels do not show
     added_db = noise_db + gain_db
     rows = {
         f"clean speech: {speech_db:.2f} dBov active ({weighting})": speech,
-        f"noise as added: {added_db:.2f} dBov ({weighting})": scaled,
-        f"mix: SNR {snr_db:.2f} dB{overload}": mixed,
+        f"noise as added: {added_db:.2f} dBov ({weighting})": gain * noise,
+        f"mix: SNR {snr_db:.2f} dB{overload}": add_scaled(speech, noise, gain),
     }
-    if not gain:
-        summary += ": one of them is silent, no noise is added"
-    return _figure(rows, f"{title}\n{summary}"), summary
-
-
-def _figure(rows, title):
     figure = Figure(figsize=(12, 8), layout="constrained")
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(f"{title}\n{summary}", fontsize=11)
     panels = figure.subplots(len(rows), 2, sharex=True)
-    spectra = [spectrogram(samples) for samples in rows.values()]
+    _draw_waveforms(panels[:, 0], rows)
+    names = [title.split(":")[0] for title in rows]
+    draw_spectrograms(panels[:, 1], dict(zip(names, rows.values())))
+    return figure, summary
+
+
+def _draw_waveforms(panels, rows):
     loudest = max(np.max(np.abs(samples)) for samples in rows.values())
     height = 1.05 * loudest or 1.0  # silence still needs an axis
-    brightest = spectra[-1].max()
-    for (left, right), (name, samples), spectrum in zip(
-        panels, rows.items(), spectra
-    ):
-        seconds = len(samples) / SAMPLE_RATE
+    for panel, (title, samples) in zip(panels, rows.items()):
         time = np.arange(len(samples)) / SAMPLE_RATE
-        left.plot(time, samples, linewidth=0.4, color="tab:blue")
-        left.set(title=name, ylim=(-height, height), ylabel="amplitude")
-        image = right.imshow(
+        panel.plot(time, samples, linewidth=0.4, color="tab:blue")
+        panel.set(title=title, ylim=(-height, height), ylabel="amplitude")
+    panel.set(xlabel="time [s]")
+
+
+def draw_spectrograms(panels: Any, rows: dict[str, np.ndarray]) -> None:
+    """Spectrograms below each other, with one scale of colours.
+
+    Arguments
+    ---------
+    panels : iterable of matplotlib.axes.Axes
+        One for each row.
+    rows : dict
+        Title of a panel to its samples at 16 kHz, (time,).
+    """
+    spectra = [_spectrogram(samples) for samples in rows.values()]
+    loudest = max(spectrum.max() for spectrum in spectra)
+    for panel, (title, samples), spectrum in zip(panels, rows.items(), spectra):
+        image = panel.imshow(
             spectrum,
-            extent=(0, seconds, 0, SAMPLE_RATE / 2000),
+            extent=(0, len(samples) / SAMPLE_RATE, 0, SAMPLE_RATE / 2000),
             aspect="auto",
             origin="lower",
             cmap="magma",
-            vmin=brightest - RANGE_DB,
-            vmax=brightest,
+            vmin=loudest - SPAN_DB,
+            vmax=loudest,
         )
-        right.set(title=name.split(":")[0], ylabel="frequency [kHz]")
-    for panel in panels[-1]:
-        panel.set(xlabel="time [s]", xlim=(0, seconds))
-    figure.colorbar(image, ax=panels[:, 1], label="power density [dB]")
-    return figure
+        panel.set(title=title, ylabel="frequency [kHz]")
+    panel.set(xlabel="time [s]")
+    panel.figure.colorbar(image, ax=list(panels), label="power density [dB]")
 
 
-def spectrogram(samples):
+def _spectrogram(samples):
     """Power in dB, windows of 25 ms every 10 ms, (frequencies, frames)."""
-    _, _, power = filters.spectrogram(
-        samples,
-        SAMPLE_RATE,
-        window="hann",
-        nperseg=400,
-        noverlap=240,
-        detrend=False,
-    )
+    options = {"nperseg": 400, "noverlap": 240, "detrend": False}
+    _, _, power = filters.spectrogram(samples, SAMPLE_RATE, "hann", **options)
     return 10 * np.log10(power + 1e-20)
 
 
-def save(figure, path):
+def save(figure: Figure, path: str | pathlib.Path) -> None:
     """Write a picture; raises InputError where that cannot be."""
     try:
         figure.savefig(path, dpi=110)

@@ -1,24 +1,31 @@
-"""Which noise an utterance is heard with: a function of its ID, not of chance.
+"""Which noise an utterance gets: a function of its ID, not of chance.
 
 Authors
  * The MLKD team 2026
 """
 
 import hashlib
-from collections import namedtuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.noise.mixing import WEIGHTINGS
+from mlkd_brain.noise.levels import WEIGHTINGS
 
-#: A noise type, an SNR in dB and a place in the recording's range, in [0, 1).
-NoiseSample = namedtuple("NoiseSample", "noise snr_db position")
+
+class NoiseSample(NamedTuple):
+    """A noise type, an SNR in dB and a position in its range, in [0, 1)."""
+
+    noise: str
+    snr_db: float
+    position: float
 
 
 class NoiseSampler:
-    """Draws a noise, an SNR and a segment for an utterance, and mixes them.
+    """Samples a noise, an SNR and a segment for an utterance, and mixes them.
 
-    What is drawn depends on the seed, the epoch and the utterance ID alone:
-    never on workers, batches, their order, or a resume.
+    The sample depends on the seed, the epoch and the utterance ID alone: never
+    on workers, batches, their order, or a resume.
 
     Arguments
     ---------
@@ -27,16 +34,21 @@ class NoiseSampler:
     part : str
         "train", "valid" or "test".
     snrs_db : list of float
-        Signal-to-noise ratios to draw from, dB.
+        Signal-to-noise ratios to sample from, dB.
     weighting : str
-        What defines the SNR, one of ``mlkd_brain.noise.mixing.WEIGHTINGS``.
+        What defines the SNR, one of ``mlkd_brain.noise.levels.WEIGHTINGS``.
     seed : int
-        Another seed, another draw.
+        Another seed gives other samples.
     epoch_counter : speechbrain.utils.epoch_loop.EpochCounter, optional
-        Source of the epoch. Without it every epoch hears the same, as in
+        Source of the epoch. Without it every epoch is the same, as in
         validation.
     held_out_noise : str, optional
-        A type that is never drawn.
+        A type that is never sampled.
+
+    Raises
+    ------
+    InputError
+        If the weighting is unknown or there is no SNR.
 
     Example
     -------
@@ -50,13 +62,13 @@ class NoiseSampler:
 
     def __init__(
         self,
-        bank,
-        part,
-        snrs_db,
-        weighting,
-        seed,
-        epoch_counter=None,
-        held_out_noise=None,
+        bank: Any,
+        part: str,
+        snrs_db: list[float],
+        weighting: str,
+        seed: int,
+        epoch_counter: Any = None,
+        held_out_noise: str | None = None,
     ):
         if weighting not in WEIGHTINGS:
             raise InputError(
@@ -65,17 +77,14 @@ class NoiseSampler:
             )
         if not snrs_db:
             raise InputError("snrs_db is empty; give at least one, e.g. [10].")
-        self.bank = bank
-        self.part = part
-        self.snrs_db = list(snrs_db)
-        self.weighting = weighting
-        self.seed = seed
+        self.bank, self.part, self.snrs_db = bank, part, list(snrs_db)
+        self.weighting, self.seed = weighting, seed
         self.epoch_counter = epoch_counter
         self.held_out_noise = held_out_noise
-        self.types = None
+        self.types: list[str] = []
 
-    def resolve(self):
-        """Settle which types are drawn; the bank must be prepared.
+    def resolve(self) -> None:
+        """Fill ``types`` with those that are sampled; the bank is prepared.
 
         Raises
         ------
@@ -95,23 +104,12 @@ class NoiseSampler:
                 "another one. Change --held_out_noise or --noise_folder."
             )
 
-    def recordings(self):
-        """Recordings that can be drawn: type to checksum of the file."""
+    def recordings(self) -> dict[str, str]:
+        """Recordings that can be sampled: type to checksum of the file."""
         return {name: self.bank.checksums[name] for name in self.types}
 
-    def sample(self, utterance):
-        """What this utterance is heard with in the current epoch.
-
-        Arguments
-        ---------
-        utterance : str
-            Its ID.
-
-        Returns
-        -------
-        NoiseSample
-            Noise type, SNR and position.
-        """
+    def sample(self, utterance: str) -> NoiseSample:
+        """Noise of this utterance in the current epoch; the ID decides."""
         epoch = self.epoch_counter.current if self.epoch_counter else "fixed"
         key = (self.part, self.seed, epoch, utterance)
         noise, snr, position = uniform(key, 3)
@@ -121,23 +119,22 @@ class NoiseSampler:
             position,
         )
 
-    def __call__(self, utterance, speech, speech_level):
-        """The utterance with its drawn noise, (time,), float32."""
-        return self.bank.mix(
-            speech,
-            speech_level,
-            self.sample(utterance),
-            self.part,
-            self.weighting,
-            name=utterance,
-        )
+    def __call__(
+        self, utterance: str, speech: np.ndarray, speech_level: float
+    ) -> np.ndarray:
+        """The utterance with its noise, (time,), float32; see ``bank.mix``."""
+        sample = self.sample(utterance)
+        options = self.part, self.weighting, utterance
+        return self.bank.mix(speech, speech_level, sample, *options)
 
 
-def evaluation_sample(utterance, noise_type, snr_db):
-    """The mixture in which every system hears a test utterance.
+def evaluation_sample(
+    utterance: str, noise_type: str, snr_db: float
+) -> NoiseSample:
+    """The mixture in which every system is tested on an utterance.
 
-    The segment is the same at every SNR, so that a curve over SNRs compares
-    like with like.
+    The segment is the same at every SNR, so that nothing else changes along a
+    curve over SNRs.
 
     Arguments
     ---------
@@ -163,7 +160,7 @@ def evaluation_sample(utterance, noise_type, snr_db):
     return NoiseSample(noise_type, snr_db, position)
 
 
-def uniform(key, count):
+def uniform(key: tuple, count: int) -> list[float]:
     """Numbers in [0, 1) that are a fixed function of a key.
 
     A hash rather than a generator: it needs no state and stays the same in every
@@ -189,7 +186,5 @@ def uniform(key, count):
     text = "\x1f".join(str(item) for item in key)
     digest = hashlib.blake2b(text.encode(), digest_size=8 * count).digest()
     # 53 bits are what a float holds, so that 1.0 cannot come out
-    return [
-        (int.from_bytes(digest[8 * i : 8 * i + 8], "little") >> 11) / 2**53
-        for i in range(count)
-    ]
+    words = np.frombuffer(digest, "<u8")
+    return [(int(word) >> 11) / 2**53 for word in words]

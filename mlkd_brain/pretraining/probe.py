@@ -13,15 +13,12 @@ from typing import Any
 import numpy as np
 import pandas
 import torch
-from sklearn.metrics import recall_score
-from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from tqdm import tqdm
 
 from mlkd_brain.audio import read_mono
 from mlkd_brain.baseline.acoustic_features import OPENSMILE, AcousticFeatures
+from mlkd_brain.baseline.svm import left_out_accuracy, standardised
 from mlkd_brain.data.manifests import read_speakers
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.encoders import SpeechEncoder
@@ -97,8 +94,11 @@ def probe(
     for speaker in tqdm(np.unique(speakers), unit="speaker"):
         others = speakers != speaker
         scores = {
-            (block, C): _validated(
-                values[others], emotions[others], speakers[others], C
+            (block, C): left_out_accuracy(
+                _classifier(C),
+                values[others],
+                emotions[others],
+                speakers[others],
             )
             for block, values in features.items()
             for C in C_GRID
@@ -112,21 +112,7 @@ def probe(
 
 
 def _classifier(C):
-    return make_pipeline(
-        StandardScaler(),
-        LinearSVC(C=C, class_weight="balanced", random_state=0),
-    )
-
-
-def _validated(values, emotions, speakers, C):
-    predicted = cross_val_predict(
-        _classifier(C),
-        values,
-        emotions,
-        groups=speakers,
-        cv=LeaveOneGroupOut(),
-    )
-    return recall_score(emotions, predicted, average="macro")  # UA
+    return standardised(LinearSVC(C=C, class_weight="balanced", random_state=0))
 
 
 def probe_rows(

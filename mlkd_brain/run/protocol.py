@@ -199,7 +199,7 @@ def noise_ranges(bank) -> dict[str, dict[str, list[int]]]:
         Noise type to part to [start, stop], samples at 16 kHz.
     """
     return {
-        name: {part: list(bank.range(name, part)) for part in bank.shares}
+        name: {part: list(bank.part_range(name, part)) for part in bank.shares}
         for name in bank.types
     }
 

@@ -5,8 +5,7 @@ import re
 import subprocess
 
 import pytest
-
-from conftest import REPOSITORY
+from places import REPOSITORY
 
 LINK = re.compile(r"!?\[[^]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)

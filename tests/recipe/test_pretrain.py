@@ -10,9 +10,9 @@ import pandas
 import pytest
 import soundfile
 import torch
+from places import REPOSITORY
 from transformers import AutoModel
 
-from conftest import REPOSITORY
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.run.experiment import load_hparams

@@ -8,9 +8,10 @@ import sys
 import time
 
 import pytest
+from places import RECIPE
+from tiny_encoders import save_encoder
 from workplace import make_workplace
 
-from conftest import RECIPE, save_encoder
 from mlkd_brain.report import report
 from mlkd_brain.study.executor import RAY
 from mlkd_brain.study.task import read_state

@@ -10,10 +10,11 @@ import pandas
 import pytest
 import soundfile
 import torch
+from places import CORPORA
+from tiny_encoders import save_encoder
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from workplace import NOISES, TEST_UTTERANCES, make_workplace
 
-from conftest import CORPORA, save_encoder
 from mlkd_brain.audio import read_mono
 from mlkd_brain.evaluation.noise_grid import noise_grid
 from mlkd_brain.export.formats import export

@@ -9,9 +9,9 @@ import time
 
 import pandas
 import pytest
+from places import RECIPE
 from workplace import make_workplace
 
-from conftest import RECIPE
 from mlkd_brain.data.manifests import read_manifest
 
 pytest.importorskip("ray")

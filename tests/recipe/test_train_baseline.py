@@ -8,10 +8,10 @@ from unittest import mock
 
 import pandas
 import pytest
+from places import RECIPE
 from threadpoolctl import threadpool_limits
 from workplace import NOISES, TEST_UTTERANCES, make_workplace
 
-from conftest import RECIPE
 from mlkd_brain.report import report
 from mlkd_brain.report.leakage import find_problems
 from mlkd_brain.study.task import read_state
@@ -135,7 +135,7 @@ def test_a_run_without_an_encoder_is_not_exported(trained, tmp_path):
     [
         ({"features": "IS08"}, "Bad value 'IS08' for features, expected one"),
         ({"kernel": "cubic"}, "Bad value 'cubic' for kernel, expected one"),
-        ({"strengths": "[]"}, "values of C above 0"),
+        ({"C": "[]"}, "C is []; give values above 0"),
         ({"feature_cache": "ram"}, "Bad value 'ram' for feature_cache"),
         ({"fold": 11}, "fold is 11; with 4 speakers folds go from 1 to 4"),
         ({"noisy_copies": 2}, "vad_nmf/1986/fold_1 was trained with noisy_cop"),

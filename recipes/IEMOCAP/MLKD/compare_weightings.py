@@ -19,7 +19,7 @@ from mlkd_brain.audio import read_mono
 from mlkd_brain.errors import InputError, cli_errors
 from mlkd_brain.markdown import markdown_table, write_into
 from mlkd_brain.noise.bank import NoiseBank
-from mlkd_brain.noise.mixing import WEIGHTINGS, gain_from_levels, speech_level
+from mlkd_brain.noise.levels import WEIGHTINGS, gain_from_levels, speech_level
 from mlkd_brain.noise.sampling import evaluation_sample
 from mlkd_brain.run.protocol import plain_values
 

@@ -12,7 +12,7 @@ from mlkd_brain.evaluation.noise_grid import NoiseGrid, noise_grid
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.noise.bank import NoiseBank
-from mlkd_brain.noise.mixing import speech_level
+from mlkd_brain.noise.levels import speech_level
 
 EMOTIONS = ["ang", "hap", "neu", "sad"]
 

@@ -20,13 +20,13 @@ from exported_runs import (
     speech_like,
 )
 from safetensors.torch import load_file
+from tiny_encoders import FAMILY
 from transformers import (
     AutoFeatureExtractor,
     AutoModelForAudioClassification,
     pipeline,
 )
 
-from conftest import FAMILY
 from mlkd_brain.errors import InputError
 from mlkd_brain.export.command import main
 from mlkd_brain.export.formats import FORMATS, export

@@ -4,10 +4,10 @@ import pytest
 import speechbrain as sb
 import torch
 from speechbrain.dataio.batch import PaddedBatch
+from tiny_encoders import FAMILY
 from tiny_training import LAYERS, classifier, fold, make_brain, utterances
 
 import mlkd_brain.method.brains as module
-from conftest import FAMILY
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.precision import NORMS

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from places import MODELS
 from transformers import AutoModel, WhisperFeatureExtractor
 
-from conftest import MODELS
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier
 

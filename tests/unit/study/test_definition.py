@@ -6,8 +6,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from places import RECIPE, REPOSITORY
 
-from conftest import RECIPE, REPOSITORY
 from mlkd_brain.errors import InputError
 from mlkd_brain.study.command import read_study
 from mlkd_brain.study.definition import Study, as_word, choice_path

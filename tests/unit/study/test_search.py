@@ -1,8 +1,8 @@
 """Which grids a search takes."""
 
 import pytest
+from places import RECIPE, REPOSITORY
 
-from conftest import RECIPE, REPOSITORY
 from mlkd_brain.errors import InputError
 from mlkd_brain.study.command import read_study
 from mlkd_brain.study.search import refuse_bad_grid

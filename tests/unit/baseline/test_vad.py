@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
-from mlkd_brain.baseline.vad import DETECTORS, VoiceActivity, louder_frames
+from mlkd_brain.baseline.vad import DETECTORS, VoiceActivity, _louder_frames
 from mlkd_brain.errors import InputError
 
 SETTINGS = {
@@ -90,7 +90,12 @@ def test_the_loudest_frames_are_speech_however_wide_the_quiet_gaussian_is():
     quiet = -60 + 15 * torch.randn(200, generator=random)
     loud = -20 + torch.randn(100, generator=random)
     levels = torch.cat([quiet, loud, torch.tensor([0.0, 5.0])])
-    assert louder_frames(levels)[200:].all()
+    assert _louder_frames(levels)[200:].all()
+
+
+def test_frames_of_two_levels_are_told_apart():
+    levels = torch.tensor([-60.0, -58.0, -20.0, -22.0, -61.0])
+    assert _louder_frames(levels).tolist() == [False, False, True, True, False]
 
 
 @pytest.mark.parametrize(

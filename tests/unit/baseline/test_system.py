@@ -1,7 +1,5 @@
 """The baseline as a model: any sound in, logits out, batches change nothing."""
 
-import functools
-
 import numpy as np
 import pandas
 import pytest
@@ -17,7 +15,7 @@ from mlkd_brain.evaluation.complexity import complexity
 from mlkd_brain.evaluation.noise_grid import NoiseGrid
 from mlkd_brain.method.teachers import recover_best, training_command
 from mlkd_brain.noise.bank import NoiseBank
-from mlkd_brain.noise.mixing import speech_level
+from mlkd_brain.noise.levels import speech_level
 from mlkd_brain.noise.sampling import NoiseSampler
 from mlkd_brain.run.checkpoints import AtomicCheckpointer
 
@@ -33,9 +31,7 @@ def voice(pitch, seconds=0.8, seed=0):
 
 
 def build(kernel="linear", front_end=None, cache=None):
-    machine = functools.partial(
-        SupportVectorMachine, classes=4, kernel=kernel, strengths=[0.01]
-    )
+    machine = SupportVectorMachine(4, kernel, C=[0.01])
     front_end = FrontEnd() if front_end is None else front_end
     return Baseline(front_end, AcousticFeatures(), machine, cache).eval()
 
@@ -123,17 +119,17 @@ def test_a_missing_baseline_is_told_how_to_make_it(system, command):
 # ------------------------------------------------------------------ noise
 
 
-class NoiseIsTold(torch.nn.Module):
-    """A front end that notes what it is told, and changes nothing."""
+class NotesCondition(torch.nn.Module):
+    """A front end that notes the condition, and changes nothing."""
 
     enhancement = None
 
     def __init__(self):
         super().__init__()
-        self._told = []
+        self._conditions = []
 
     def forward(self, waveform, noise=None):
-        self._told.append(noise)
+        self._conditions.append(noise)
         return waveform
 
 
@@ -172,26 +168,26 @@ def scored(model, material):
     return grid.predict(model, manifest, folder)
 
 
-def test_an_oracle_is_told_the_true_noise_and_none_of_clean_speech(
+def test_an_oracle_gets_the_true_noise_and_none_of_clean_speech(
     corpus, material
 ):
-    front_end = NoiseIsTold()
+    front_end = NotesCondition()
     model = learned(corpus, front_end=front_end)
-    front_end._told.clear()
+    front_end._conditions.clear()
     scored(model, material)
     expected = [None] * 2 + ["hiss"] * 4 + ["hum"] * 4
-    assert front_end._told == expected
+    assert front_end._conditions == expected
 
 
 def test_what_was_heard_is_not_computed_again_and_no_number_changes(
     corpus, material, tmp_path
 ):
-    front_end = NoiseIsTold()
+    front_end = NotesCondition()
     cache = FeatureCache("disk", tmp_path)
     model = learned(corpus, front_end=front_end, cache=cache)
-    front_end._told.clear()
+    front_end._conditions.clear()
     first, second = scored(model, material), scored(model, material)
-    assert len(front_end._told) == 2 * 5  # utterances, conditions
+    assert len(front_end._conditions) == 2 * 5  # utterances, conditions
     model.cache = None
     pandas.testing.assert_frame_equal(first, second, check_exact=True)
     plain = scored(model, material)
@@ -211,4 +207,6 @@ def test_noise_atoms_hear_the_training_range_of_what_is_not_held_out(material):
     (heard,) = training_ranges(noise).items()
     whole, _ = soundfile.read(bank.noise_folder / "hiss.wav", dtype="float32")
     assert heard[0] == "hiss"
-    assert np.array_equal(heard[1], whole[: bank.range("hiss", "train")[1]])
+    assert np.array_equal(
+        heard[1], whole[: bank.part_range("hiss", "train")[1]]
+    )

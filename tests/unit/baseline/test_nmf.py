@@ -6,16 +6,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlkd_brain.baseline.nmf import (
+    FLOOR,
     activate,
-    divergence,
-    draw_frames,
     learn_atoms,
     normalised,
+    sample_frames,
     wiener_masks,
 )
 
 BINS, ATOMS, FRAMES = 9, 4, 6
 SEEDS = st.integers(0, 10_000)
+
+
+def divergence(spectrogram, atoms, activations):
+    """Generalised Kullback-Leibler divergence of each frame."""
+    model = atoms @ activations + FLOOR
+    fit = torch.special.xlogy(spectrogram, spectrogram / model)
+    return (fit - spectrogram + model).sum(-2)
 
 
 def drawn(seed, *shape, silent_share=0.2):
@@ -76,7 +83,7 @@ def test_the_masks_sum_to_one_and_favour_what_is_louder(seed, exponent):
 
 def test_frames_are_drawn_from_all_utterances_alike():
     levels = (torch.full((BINS, 200), level) for level in (1.0, 2.0, 3.0, 4.0))
-    drawn = draw_frames(levels, 100, seed=1986)
+    drawn = sample_frames(levels, 100, seed=1986)
     assert drawn.shape == (BINS, 100)
     counts = [int((drawn[0] == level).sum()) for level in (1, 2, 3, 4)]
     assert sum(counts) == 100 and min(counts) > 12  # 25 expected, 4 deviations
@@ -84,7 +91,7 @@ def test_frames_are_drawn_from_all_utterances_alike():
 
 def test_no_frame_is_drawn_twice_and_no_silent_one():
     frames = torch.arange(50.0).expand(BINS, 50)  # the first one is silent
-    drawn = draw_frames([frames[:, :20], frames[:, 20:]], 99, seed=1)
+    drawn = sample_frames([frames[:, :20], frames[:, 20:]], 99, seed=1)
     assert sorted(drawn[0].tolist()) == list(range(1, 50))
 
 

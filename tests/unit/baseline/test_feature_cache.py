@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mlkd_brain.baseline.enhancement import NmfEnhancement
-from mlkd_brain.baseline.feature_cache import FeatureCache, settings_of
+from mlkd_brain.baseline.feature_cache import FeatureCache, cached, settings_of
 from mlkd_brain.baseline.front_end import FrontEnd
 from mlkd_brain.baseline.vad import VoiceActivity
 from mlkd_brain.errors import InputError
@@ -27,8 +27,8 @@ class Scaled(torch.nn.Module):
 WAV = torch.arange(8.0)
 
 
-def remembered(cache, module, wav=WAV, told="clean"):
-    return cache.of(module).get(wav, told, module)
+def remembered(cache, module, wav=WAV, condition="clean"):
+    return cached(cache.store_for(module), wav, condition, module)
 
 
 @pytest.fixture
@@ -53,12 +53,15 @@ def test_other_weights_or_settings_are_computed_anew(cache, other):
 
 
 @pytest.mark.parametrize(
-    ("wav", "told"), [(WAV + 1e-6, "clean"), (WAV, "volvo"), (WAV[:7], "clean")]
+    ("wav", "condition"),
+    [(WAV + 1e-6, "clean"), (WAV, "volvo"), (WAV[:7], "clean")],
 )
-def test_other_samples_or_another_noise_are_computed_anew(cache, wav, told):
+def test_other_samples_or_another_noise_are_computed_anew(
+    cache, wav, condition
+):
     module = Scaled()
     remembered(cache, module)
-    remembered(cache, module, wav, told)
+    remembered(cache, module, wav, condition)
     assert module._asked == 2
 
 
@@ -73,6 +76,17 @@ def test_other_code_is_computed_anew(cache, monkeypatch):
     assert module._asked == 2
 
 
+def test_other_versions_are_computed_anew(cache, monkeypatch):
+    module = Scaled()
+    remembered(cache, module)
+    monkeypatch.setattr(
+        "mlkd_brain.baseline.feature_cache.library_versions",
+        lambda *_: {"torch": "other"},
+    )
+    remembered(cache, module)
+    assert module._asked == 2
+
+
 def test_nan_is_kept_as_nan(cache):
     module = Scaled(factor=float("nan"))
     for _ in range(2):
@@ -81,7 +95,7 @@ def test_nan_is_kept_as_nan(cache):
 
 
 def test_without_a_cache_nothing_is_written(tmp_path):
-    assert FeatureCache("none", tmp_path / "none").of(Scaled()) is None
+    assert FeatureCache("none", tmp_path / "none").store_for(Scaled()) is None
     assert not (tmp_path / "none").exists()
 
 
@@ -118,19 +132,19 @@ def real(**changes):
 )
 def test_every_setting_of_the_front_end_has_a_folder_of_its_own(cache, change):
     one, same, other = real(), real(), real(**change)
-    assert cache.of(one).folder == cache.of(same).folder
-    assert cache.of(one).folder != cache.of(other).folder
+    assert cache.store_for(one).folder == cache.store_for(same).folder
+    assert cache.store_for(one).folder != cache.store_for(other).folder
     bare = FrontEnd(enhancement=one.enhancement)
-    assert cache.of(one).folder != cache.of(bare).folder
+    assert cache.store_for(one).folder != cache.store_for(bare).folder
 
 
-def test_settings_are_told_through_whatever_holds_them():
+def test_settings_are_found_through_whatever_holds_them():
     class Plain:
         def __init__(self, hangover):
             self.hangover, self._hidden = hangover, object()
 
     holder = torch.nn.Module()
     holder.vad, holder.child = Plain(0.1), Scaled(order="x")
-    _, said = settings_of(holder)
-    assert said["vad"][1] == {"hangover": 0.1}
-    assert said["child"][1] == {"order": "x"}
+    _, found = settings_of(holder)
+    assert found["vad"][1] == {"hangover": 0.1}
+    assert found["child"][1] == {"order": "x"}

@@ -15,10 +15,10 @@ from torch.utils.data import DataLoader
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.noise.bank import NoiseBank
-from mlkd_brain.noise.mixing import (
+from mlkd_brain.noise.levels import (
     WEIGHTINGS,
+    gain_from_levels,
     measurement_filter,
-    noise_gain,
     noise_level,
     speech_level,
 )
@@ -60,7 +60,7 @@ def speech():
 
 def test_the_parts_of_a_recording_are_disjoint_and_cover_it(bank):
     for name in bank.types:
-        ranges = [bank.range(name, part) for part in SHARES]
+        ranges = [bank.part_range(name, part) for part in SHARES]
         assert ranges[0][0] == 0
         for (_, stop), (start, _) in zip(ranges, ranges[1:]):
             assert stop == start
@@ -78,8 +78,8 @@ def test_the_parts_of_a_recording_are_disjoint_and_cover_it(bank):
 def test_no_segment_leaves_the_range_of_its_part(
     bank, name, part, position, length
 ):
-    first, stop = bank.range(name, part)
-    start = bank.start(name, part, position, length)
+    first, stop = bank.part_range(name, part)
+    start = bank._start(name, part, position, length)
     assert first <= start < stop
     assert start + length <= stop or start == first  # else it is looped
 
@@ -95,16 +95,16 @@ def test_no_segment_leaves_the_range_of_its_part(
 def test_the_level_by_running_sums_is_the_level_of_the_filtered_segment(
     bank, name, part, position, length, weighting
 ):
-    whole = bank.segment(name, "train", 0.0, bank.range(name, "train")[1])
+    whole = bank.segment(name, "train", 0.0, bank.part_range(name, "train")[1])
     rest = [
-        bank.segment(name, p, 0.0, np.diff(bank.range(name, p))[0])
+        bank.segment(name, p, 0.0, np.diff(bank.part_range(name, p))[0])
         for p in ("valid", "test")
     ]
     recording = np.concatenate([whole, *rest])
     filtered, rate = measurement_filter(recording, weighting)
     factor = 16000 // rate
-    start = bank.start(name, part, position, length) // factor
-    stop = bank.range(name, part)[1] // factor
+    start = bank._start(name, part, position, length) // factor
+    stop = bank.part_range(name, part)[1] // factor
     wanted = length // factor
     segment = np.resize(filtered[start : min(start + wanted, stop)], wanted)
     expected = 10 * np.log10(np.mean(segment**2) + 1e-20)
@@ -129,7 +129,8 @@ def test_the_mixture_has_the_wanted_snr(bank, speech, weighting, snr_db):
 
 def test_the_stored_levels_give_the_gain_of_the_plain_function(bank, speech):
     segment = bank.segment("volvo", "test", 0.5, len(speech))
-    gain = noise_gain(speech, segment, 5.0)
+    levels = speech_level(speech), noise_level(segment)
+    gain = gain_from_levels(*levels, 5.0)
     mixture = bank.mix(
         speech,
         speech_level(speech),
@@ -141,7 +142,7 @@ def test_the_stored_levels_give_the_gain_of_the_plain_function(bank, speech):
 
 
 def test_a_noise_shorter_than_the_speech_is_looped(bank):
-    first, stop = bank.range("hum", "test")
+    first, stop = bank.part_range("hum", "test")
     period = stop - first
     segment = bank.segment("hum", "test", 0.9, 2 * period + 10)
     assert np.array_equal(segment[:period], segment[period : 2 * period])

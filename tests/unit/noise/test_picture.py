@@ -19,7 +19,7 @@ from mlkd_brain.noise.command import WEIGHTINGS, main
 from mlkd_brain.noise.levels import WEIGHTINGS as METERED
 from mlkd_brain.noise.picture import cut_segment, draw_mix
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 CORPORA = pathlib.Path(
     os.environ.get("MLKD_CORPORA", ROOT.parent / "shared" / "corpora")
 )

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mlkd_brain.audio import SAMPLE_RATE
-from mlkd_brain.baseline.distortion import sdr_db
 from mlkd_brain.baseline.enhancement import KNOWLEDGE, NmfEnhancement
+from mlkd_brain.baseline.enhancement_gain import sdr_db
 from mlkd_brain.errors import InputError
 
 SETTINGS = {
