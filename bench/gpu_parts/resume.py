@@ -25,7 +25,7 @@ def scripts(setup, findings):
     """Teacher, student killed after an epoch and started again, evaluation."""
     results = pathlib.Path(setup.folder) / "killed"
     options = {
-        "wav2vec2_hub": "embedded",
+        "encoder_hub": "embedded",
         "results_folder": results,
         "number_of_epochs": EPOCHS,
         "num_workers": min(2, setup.size.workers),

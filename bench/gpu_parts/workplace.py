@@ -134,7 +134,7 @@ def options_of(setup, system, /, **options):
         "manifest_folder": folder / "manifests",
         "results_folder": folder / "results",
         "noise_cache": folder / "noise_cache",
-        "wav2vec2_hub": folder / "encoder",
+        "encoder_hub": folder / "encoder",
         "corpus": "synthetic",
         "skip_prep": True,
         "allow_partial": True,

@@ -170,38 +170,74 @@ class FeatureDistillation(torch.nn.Module):
                 "Change teacher_layers in hparams/student.yaml."
             )
         errors = [
-            self.distance(
-                self._valid(student, frame_mask),
-                self._valid(teacher.detach(), frame_mask),
-            )
+            self._error(student, teacher.detach(), frame_mask)
             for student, teacher in zip(student_blocks, teacher_blocks)
         ]
-        total = torch.stack(errors).sum()
+        total = torch.stack(errors).sum() / frame_mask.sum()
         return total / len(errors) if self.over_pairs == "mean" else total
 
-    def _valid(self, hidden, frame_mask):
-        """Frames to compare, (valid frames, features), float32."""
-        hidden = hidden[frame_mask].float()
+    def _error(self, student, teacher, frame_mask):
+        """Sum of the distances of valid frames, ().
+
+        The padding is set to zero rather than cut out, for which a GPU would
+        have to be waited for.
+        """
+        student, teacher = student.float(), teacher.float()
         if self.layer_norm:
-            hidden = F.layer_norm(hidden, hidden.shape[-1:])
-        return hidden
+            size = student.shape[-1:]
+            student = F.layer_norm(student, size)
+            teacher = F.layer_norm(teacher, size)
+        # (batch, frames)
+        distances = self.distance(student, teacher)
+        return distances.masked_fill(~frame_mask, 0.0).sum()
+
+
+def squared_distance(
+    student: torch.Tensor, teacher: torch.Tensor
+) -> torch.Tensor:
+    """Mean squared difference of each pair of frames.
+
+    Example
+    -------
+    >>> squared_distance(torch.zeros(3, 2), torch.full((3, 2), 2.0))
+    tensor([4., 4., 4.])
+    """
+    return F.mse_loss(student, teacher, reduction="none").mean(dim=-1)
+
+
+def absolute_distance(
+    student: torch.Tensor, teacher: torch.Tensor
+) -> torch.Tensor:
+    """Mean absolute difference of each pair of frames.
+
+    Example
+    -------
+    >>> absolute_distance(torch.zeros(3, 2), torch.full((3, 2), 2.0))
+    tensor([2., 2., 2.])
+    """
+    return F.l1_loss(student, teacher, reduction="none").mean(dim=-1)
 
 
 def cosine_distance(
     student: torch.Tensor, teacher: torch.Tensor
 ) -> torch.Tensor:
-    """One minus the cosine of each pair of frames, averaged, in [0, 2].
+    """One minus the cosine of each pair of frames, in [0, 2].
 
     Example
     -------
     >>> frames = torch.tensor([[3.0, 4.0]])
-    >>> cosine_distance(frames, 2 * frames).item()
-    0.0
+    >>> cosine_distance(frames, 2 * frames)
+    tensor([0.])
     """
-    return (1 - F.cosine_similarity(student, teacher, dim=-1)).mean()
+    return 1 - F.cosine_similarity(student, teacher, dim=-1)
 
 
-DISTANCES = {"mse": F.mse_loss, "l1": F.l1_loss, "cosine": cosine_distance}
+#: Of frames, the features last.
+DISTANCES = {
+    "mse": squared_distance,
+    "l1": absolute_distance,
+    "cosine": cosine_distance,
+}
 
 
 class MultiLevelObjective(torch.nn.Module):
