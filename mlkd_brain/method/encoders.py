@@ -21,7 +21,9 @@ from speechbrain.integrations.huggingface.huggingface import (
     HFTransformersInterface,
 )
 from speechbrain.utils.logger import get_logger
-from transformers import AutoConfig, AutoModel
+from transformers import AttentionInterface, AutoConfig, AutoModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.utils import logging as transformers_logging
 
 from mlkd_brain.errors import InputError
@@ -39,6 +41,24 @@ logger = get_logger(__name__)
 
 #: Weights that only masking in pretraining uses; some models come without them.
 UNUSED = ("masked_spec_embed",)
+
+
+#: transformers' attention, its mask made without a look at it.
+UNASKED = "sdpa_mask_unasked"
+
+
+def _unasked_mask(*, attention_mask, **kwargs):
+    """transformers' mask, None only where none was given.
+
+    Transformers leaves a mask out that masks nothing; to find that out a GPU is
+    waited for until the convolutions are done.
+    """
+    kwargs["allow_is_bidirectional_skip"] = attention_mask is None
+    return sdpa_mask(attention_mask=attention_mask, **kwargs)
+
+
+AttentionInterface.register(UNASKED, sdpa_attention_forward)
+AttentionMaskInterface.register(UNASKED, _unasked_mask)
 
 
 class Encoding(NamedTuple):
@@ -268,7 +288,8 @@ class SpeechEncoder(HFTransformersInterface):
         wav : torch.Tensor
             16 kHz waveforms, (batch, time), padded with anything.
         wav_lens : torch.Tensor, optional
-            Relative lengths in (0, 1], (batch,). At least 25 ms each.
+            Relative lengths in (0, 1], (batch,). At least 25 ms each. On the
+            CPU, whatever the device of the waveforms, a GPU is not waited for.
 
         Returns
         -------
@@ -285,7 +306,15 @@ class SpeechEncoder(HFTransformersInterface):
     def encode(
         self, wav: torch.Tensor, samples: torch.Tensor | None
     ) -> Encoding:
-        """Encode normalised waveforms; ``samples`` are None if all are valid."""
+        """Encode normalised waveforms.
+
+        Arguments
+        ---------
+        wav : torch.Tensor
+            (batch, time)
+        samples : torch.Tensor or None
+            Valid samples, (batch,), on any device; None if all are valid.
+        """
         raise NotImplementedError
 
     def count_frames(self, samples):
@@ -295,9 +324,8 @@ class SpeechEncoder(HFTransformersInterface):
     def _frame_mask(self, wav, samples):
         if samples is None:
             samples = torch.full((len(wav),), wav.shape[1], device=wav.device)
-        return valid_mask(
-            self.count_frames(samples), self.count_frames(wav.shape[1])
-        )
+        frames = self.count_frames(wav.shape[1])
+        return valid_mask(self.count_frames(samples), frames, wav.device)
 
 
 class Wav2Vec2Encoder(SpeechEncoder):
@@ -316,6 +344,8 @@ class Wav2Vec2Encoder(SpeechEncoder):
 
     def _prepare(self):
         super()._prepare()
+        if self.model.config._attn_implementation == "sdpa":
+            self.model.config._attn_implementation = UNASKED
         self._keep_padding_out()
 
     def _keep_padding_out(self):
@@ -361,7 +391,7 @@ class Wav2Vec2Encoder(SpeechEncoder):
         frames, attention_mask = None, None
         if samples is not None:
             frames = frame_mask.sum(1)
-            attention_mask = valid_mask(samples, wav.shape[1])
+            attention_mask = valid_mask(samples, wav.shape[1], wav.device)
         self._set_lengths(samples, frames)
         output = self.model(
             wav, attention_mask=attention_mask, output_hidden_states=True

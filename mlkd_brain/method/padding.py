@@ -34,7 +34,9 @@ def samples_of(wav_lens: torch.Tensor | None, time: int) -> torch.Tensor | None:
     return torch.round(wav_lens.double() * time).long()
 
 
-def valid_mask(lengths: torch.Tensor, size: int) -> torch.Tensor:
+def valid_mask(
+    lengths: torch.Tensor, size: int, device: torch.device | None = None
+) -> torch.Tensor:
     """True on the first ``lengths`` entries of each row.
 
     Arguments
@@ -43,6 +45,8 @@ def valid_mask(lengths: torch.Tensor, size: int) -> torch.Tensor:
         Valid entries of each row, (batch,).
     size : int
         Entries in a row of the mask, (batch, size).
+    device : torch.device, optional
+        Of the mask; that of the lengths by default.
 
     Example
     -------
@@ -50,6 +54,7 @@ def valid_mask(lengths: torch.Tensor, size: int) -> torch.Tensor:
     tensor([[1, 0, 0],
             [1, 1, 1]], dtype=torch.int32)
     """
+    lengths = lengths.to(device or lengths.device, non_blocking=True)
     # SpeechBrain's length_to_mask takes len() of a tensor, which fixes the batch
     # size of an exported model
     return torch.arange(size, device=lengths.device) < lengths[:, None]
@@ -101,7 +106,8 @@ def normalise_waveforms(
     wavs : torch.Tensor
         Waveforms, (batch, time).
     samples : torch.Tensor or None
-        Valid samples of each, (batch,); None when nothing is padded.
+        Valid samples of each, (batch,), on any device; None when nothing is
+        padded.
     eps : float
         Added to the variance.
 
@@ -119,7 +125,7 @@ def normalise_waveforms(
     wavs = wavs.float()
     if samples is None:
         samples = torch.full_like(wavs[:, 0], wavs.shape[1])
-    mask = valid_mask(samples, wavs.shape[1])
+    mask = valid_mask(samples, wavs.shape[1], wavs.device)
     centred = (wavs - _masked_mean(wavs, mask)).masked_fill(~mask, 0.0)
     variance = _masked_mean(centred**2, mask)
     return centred / torch.sqrt(variance + eps)
@@ -130,7 +136,7 @@ class ValidGroupNorm(torch.nn.GroupNorm):
 
     Set ``lengths`` before the forward pass: valid frames of each utterance at
     this layer, (batch,), or None when nothing is padded, which gives exactly
-    ``torch.nn.GroupNorm``.
+    ``torch.nn.GroupNorm``. They are read here: on a GPU they would be waited for.
 
     Arguments
     ---------

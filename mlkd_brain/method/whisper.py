@@ -77,6 +77,7 @@ class WhisperEncoder(SpeechEncoder):
         padded = samples is not None
         if samples is None:
             samples = torch.full((len(wav),), wav.shape[1], device=wav.device)
+        samples = samples.to(wav.device, non_blocking=True)
         mel, frames = self.log_mel(wav, samples)
         hidden = F.gelu(self.model.conv1(mel))
         # the second convolution sees zeros behind the end, as it does alone
