@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from mlkd_brain.baseline.feature_cache import FeatureCache, cached
 from mlkd_brain.method.padding import samples_of
-from mlkd_brain.names import CLEAN
+from mlkd_brain.names import CLEAN, SELECTION
 
 logger = get_logger(__name__)
 
@@ -182,7 +182,8 @@ def fit_fold(hparams: dict, datasets: dict) -> None:
         valid_stats=score,
     )
     hparams["checkpointer"].save_and_keep_only(
-        meta={"UA": score["UA"], "epoch": 1}, max_keys=["UA"]
+        meta={"UA": score["UA"], "epoch": 1, SELECTION: [score["UA"], 0.0]},
+        max_keys=[SELECTION],
     )
 
 

@@ -61,7 +61,13 @@ def fabricate_run(folder, source):
         torch.nn.init.normal_(model.head.weight)
         if epoch == 2:
             best = {k: v.clone() for k, v in model.state_dict().items()}
-        checkpointer.save_checkpoint(meta={"UA": accuracy, "epoch": epoch})
+        checkpointer.save_checkpoint(
+            meta={
+                "UA": accuracy,
+                "epoch": epoch,
+                "selection": [accuracy, 0.0],
+            }
+        )
     model.load_state_dict(best)
     return freeze(model)
 

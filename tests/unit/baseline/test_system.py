@@ -91,7 +91,7 @@ def test_no_sound_gives_nan(corpus, kernel):
 def test_it_is_recovered_as_any_model(corpus, tmp_path, kernel):
     before, after = learned(corpus, kernel=kernel), build(kernel)
     saver = AtomicCheckpointer(tmp_path / "save", {"model": before})
-    saver.save_checkpoint(meta={"UA": 0.5, "epoch": 1})
+    saver.save_checkpoint(meta={"UA": 0.5, "epoch": 1, "selection": [0.5, 0.0]})
     assert recover_best(after, tmp_path / "save", "")["UA"] == 0.5
     wav = voice(150)[None]
     assert torch.equal(before(wav).logits, after(wav).logits)

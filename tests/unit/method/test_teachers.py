@@ -14,7 +14,9 @@ def save_run(folder, epochs, limit):
     for epoch in range(1, epochs + 1):
         nn.init.constant_(model.weight, epoch)
         score = 0.9 if epoch == 2 else 0.5
-        checkpointer.save_checkpoint(meta={"UA": score, "epoch": epoch})
+        checkpointer.save_checkpoint(
+            meta={"UA": score, "epoch": epoch, "selection": [score, 0.0]}
+        )
     (folder / "hyperparams.yaml").write_text(
         f"number_of_epochs: {limit}\nlr: !ref <number_of_epochs>\n"
     )
