@@ -77,7 +77,7 @@ def test_half_precision_leaves_losses_and_norms_in_float32(
 def test_attention_is_the_fused_one(encoders, kind):
     # WavLM adds a position bias and has attention of its own
     config = SpeechEncoder(encoders(kind)).model.config
-    assert config._attn_implementation == "sdpa"
+    assert config._attn_implementation.startswith("sdpa")
 
 
 def test_gradient_checkpointing_keeps_less_and_learns_the_same(twelve_blocks):
