@@ -7,6 +7,7 @@ Authors
 """
 
 import itertools
+import math
 import time
 from collections import defaultdict
 from typing import Any
@@ -48,6 +49,8 @@ class EmotionBrain(sb.Brain):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        # SpeechBrain would shorten every gradient to a norm of 0
+        self.max_grad_norm = self.max_grad_norm or math.inf
         self.clock = EpochClock(self.device)
         self.memory_to_log = False
         self.steps: Any = None  # of all epochs; known in fit_fold
@@ -132,7 +135,7 @@ class EmotionBrain(sb.Brain):
     def optimizers_step(self) -> None:
         """Update the weights; counts the steps whose gradient is clipped."""
         self.clock.lap(self.learner)
-        if self.max_grad_norm > 0:
+        if math.isfinite(self.max_grad_norm):
             weights = self.modules.parameters()
             norm = get_total_norm(w.grad for w in weights if w.grad is not None)
             self.clipped.append(norm > self.max_grad_norm)
