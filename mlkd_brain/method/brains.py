@@ -360,4 +360,6 @@ class DistillationBrain(EmotionBrain):
                 norms = gradient_norms(terms, self.modules.parameters())
                 for name, norm in norms.items():
                     totals[name] += float(norm) / batches
-        return totals
+        # the same for processes that train together
+        parts = gather(dict(totals))
+        return {n: v / len(parts) for n, v in sum_by_name(parts).items()}
