@@ -7,6 +7,7 @@ Authors
 """
 
 import itertools
+import math
 import time
 from collections import defaultdict
 from typing import Any
@@ -28,6 +29,7 @@ from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherTargets
 from mlkd_brain.names import SELECTION
 from mlkd_brain.run.epoch_clock import EpochClock, throughput, time_left
+from mlkd_brain.run.late_value import LateValue
 from mlkd_brain.run.processes import gather, rank_and_size, sum_by_name
 from mlkd_brain.run.step_memory import SavedActivations, describe_memory
 
@@ -48,7 +50,10 @@ class EmotionBrain(sb.Brain):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        # SpeechBrain would shorten every gradient to a norm of 0
+        self.max_grad_norm = self.max_grad_norm or math.inf
         self.clock = EpochClock(self.device)
+        self.late_loss = LateValue()
         self.memory_to_log = False
         self.steps: Any = None  # of all epochs; known in fit_fold
 
@@ -72,16 +77,20 @@ class EmotionBrain(sb.Brain):
         self.memory_to_log = True
         batches = self.hparams.number_of_epochs * len(self.train_sampler)
         self.steps = batches // self.grad_accumulation_factor
+        # from there a GPU copies without Python waiting
+        pinned = {"pin_memory": self.device_type == "cuda"}
         self.fit(
             self.hparams.epoch_counter,
             datasets["train"],
             datasets["valid"],
             train_loader_kwargs={
                 "batch_sampler": self.train_sampler,
+                **pinned,
                 **self.hparams.train_dataloader_opts,
             },
             valid_loader_kwargs={
                 "batch_sampler": self._batches(datasets["valid"], 0.0),
+                **pinned,
                 **self.hparams.valid_dataloader_opts,
             },
         )
@@ -102,11 +111,12 @@ class EmotionBrain(sb.Brain):
 
     def compute_forward(self, batch, stage) -> Classification:
         """Classify a batch: logits, hidden states and frame mask."""
-        batch = batch.to(self.device)
+        wav_lens = batch.sig.lengths  # as loaded: on the CPU they are at hand
+        batch = batch.to(self.device, non_blocking=True)
         if not self.memory_to_log or stage != sb.Stage.TRAIN:
-            return self.modules.model(*batch.sig)
+            return self.modules.model(batch.sig.data, wav_lens)
         with SavedActivations(self.modules.parameters()) as saved:
-            predictions = self.modules.model(*batch.sig)
+            predictions = self.modules.model(batch.sig.data, wav_lens)
         self._log_memory(saved.total_bytes, batch.sig.data)
         return predictions
 
@@ -125,14 +135,31 @@ class EmotionBrain(sb.Brain):
             self.optimizer_step + 1, self.steps
         )
         set_learning_rate(self.optimizer, rate)
-        loss = super().fit_batch(batch)
+        loss = self._step(batch)
         self.clock.lap(self.learner)
         return loss
+
+    def _step(self, batch):
+        """``sb.Brain.fit_batch``, but a GPU's loss is read a step later."""
+        should_step = self.step % self.grad_accumulation_factor == 0
+        self.on_fit_batch_start(batch, should_step)
+        with self.no_sync(not should_step):
+            with self.training_ctx:
+                outputs = self.compute_forward(batch, sb.Stage.TRAIN)
+                loss = self.compute_objectives(outputs, batch, sb.Stage.TRAIN)
+            scaled = self.scaler.scale(loss / self.grad_accumulation_factor)
+            known = self.late_loss.exchange(loss.detach())
+            self.check_loss_isfinite(known)
+            scaled.backward()
+        if should_step:
+            self.optimizers_step()
+        self.on_fit_batch_end(batch, outputs, loss, should_step)
+        return known
 
     def optimizers_step(self) -> None:
         """Update the weights; counts the steps whose gradient is clipped."""
         self.clock.lap(self.learner)
-        if self.max_grad_norm > 0:
+        if math.isfinite(self.max_grad_norm):
             weights = self.modules.parameters()
             norm = get_total_norm(w.grad for w in weights if w.grad is not None)
             self.clipped.append(norm > self.max_grad_norm)
@@ -145,8 +172,9 @@ class EmotionBrain(sb.Brain):
         loss, terms = self.objective(predictions, labels, batch, stage)
         for name, value in {"loss": loss, **terms}.items():
             self.term_sums[name] += value.detach().float() * len(labels)
-        self.references += labels.tolist()
-        self.decisions += predictions.logits.argmax(dim=-1).tolist()
+        # to be read at the epoch's end
+        self.references.append(labels)
+        self.decisions.append(predictions.logits.argmax(dim=-1))
         if stage != sb.Stage.TRAIN or self.train_sampler is None:
             return loss
         # batches differ by one in size; every utterance counts the same
@@ -166,8 +194,8 @@ class EmotionBrain(sb.Brain):
     def on_stage_start(self, stage, epoch: int | None = None) -> None:
         """Empties the statistics of the last stage."""
         self.term_sums: dict[str, Any] = defaultdict(float)
-        self.references: list[int] = []
-        self.decisions: list[int] = []
+        self.references: list[torch.Tensor] = []  # class indices, (batch,)
+        self.decisions: list[torch.Tensor] = []
         self.clipped: list[torch.Tensor] = []  # of each step, whether it was
         self.clock.restart()
 
@@ -214,7 +242,8 @@ class EmotionBrain(sb.Brain):
     def _summary(self):
         """Means and accuracies over the utterances of all processes."""
         own = {name: float(total) for name, total in self.term_sums.items()}
-        parts = gather((own, self.references, self.decisions))
+        classes = (self.references, self.decisions)
+        parts = gather((own, *(torch.cat(c).tolist() for c in classes)))
         sums, references, decisions = zip(*parts)
         references, decisions = sum(references, []), sum(decisions, [])
         terms = sum_by_name(sums)
@@ -281,16 +310,17 @@ class DistillationBrain(EmotionBrain):
         They come with the batch if they were cached, else the teacher is run on
         the clean speech.
         """
+        clean = getattr(batch, "clean_sig", None)
         predictions = super().compute_forward(batch, stage)
         if stage == sb.Stage.TRAIN:
             self.clock.lap(self.learner)
-            self.targets = self._targets(batch)
+            self.targets = self._targets(batch, clean)
             self.clock.lap("teacher")
         return predictions
 
-    def _targets(self, batch):
+    def _targets(self, batch, clean):
         if not hasattr(batch, "teacher_blocks"):
-            return self.target_teacher(*batch.clean_sig)
+            return self.target_teacher(batch.clean_sig.data, clean.lengths)
         # (batch, frames, layers, features)
         blocks = batch.teacher_blocks.data.unbind(dim=2)
         return TeacherTargets(batch.teacher_logits.data, list(blocks))

@@ -231,3 +231,20 @@ def test_a_finished_run_is_not_trained_again(teacher, tmp_path):
     assert all(
         torch.equal(teacher.state_dict()[n], v) for n, v in before.items()
     )
+
+
+def test_a_largest_gradient_norm_of_zero_leaves_gradients_alone(
+    teacher, tmp_path
+):
+    logs = []
+    for name, norm in (("zero", 0.0), ("large", 1e9)):
+        run_opts = {**QUIET, "max_grad_norm": norm}
+        model = copy.deepcopy(teacher)
+        torch.manual_seed(3)
+        brain = make_brain(
+            EmotionBrain, model, tmp_path / name, run_opts=run_opts
+        )
+        logs.append(fit(brain))
+    zero, large = (log[-1]["train_stats"] for log in logs)
+    assert zero["loss"] == large["loss"]
+    assert "clipped" not in zero and large["clipped"] == 0.0
