@@ -1,7 +1,7 @@
 # make setup   .venv with everything (or VENV=/path of an active environment)
 # make demo    from nothing to the table of three systems, no data needed
 # make test    all tests
-# make lint    SpeechBrain's format, style and spelling checks
+# make lint    SpeechBrain's format and style, floors, types, yaml, spelling
 # make docs    pages from the docstrings: docs/api/html/index.html
 # make bench   speed, as ratios in one run: bench/results.json
 # make gpu-check   base size on a GPU, seven minutes at most: bench/gpu.json
@@ -28,11 +28,13 @@ $(STAMP): requirements.txt requirements-extra.txt requirements-tested.txt pyproj
 	touch $(STAMP)
 
 test: setup
-	$(PYTHON) -m pytest -q
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n auto --maxprocesses 4
 
 lint: setup
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/mypy --no-incremental mlkd_brain
 	$(VENV)/bin/yamllint --no-warnings recipes .yamllint.yaml
 	$(VENV)/bin/codespell
 

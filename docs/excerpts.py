@@ -22,8 +22,8 @@ EXCERPTS = {
         "results",
         [
             "teacher",
-            "vad_nmf (seed 1986)",
-            "vad_nmf_matched (seed 1986)",
+            "vad_nmf",
+            "vad_nmf_matched",
             "student_unsupervised",
             "student",
         ],

@@ -38,6 +38,12 @@ LOOKS = {
     "student": ("#0072B2", "D"),
     "student_scaled": ("#CC79A7", "v"),
     "student_searched": ("#882255", "h"),
+    "teacher_noisy": ("#4D4D4D", "*"),
+    "student_pretrained": ("#56B4E9", "P"),
+    "student_balanced": ("#CC79A7", "v"),
+    "student_balanced_pretrained": ("#E69F00", "<"),
+    "student_of_noisy": ("#882255", "h"),
+    "student_plain": ("#637939", ">"),
 }
 OTHERS = ("#56B4E9", "#8C6D31", "#7B4173", "#637939")
 

@@ -25,6 +25,7 @@ from mlkd_brain.report.statistics import (
 #: Known systems, in the order of a table; others follow.
 SYSTEMS = (
     "teacher",
+    "teacher_noisy",
     "no_front_end",
     "vad",
     "nmf",
@@ -35,9 +36,14 @@ SYSTEMS = (
     "vad_nmf_matched",
     "student_unsupervised",
     "student_from_teacher",
+    "student_pretrained",
     "student",
     "student_scaled",
     "student_searched",
+    "student_balanced_pretrained",
+    "student_balanced",
+    "student_of_noisy",
+    "student_plain",
 )
 MISSING = "–"  # of a cell without data
 #: Predictions of each system in each condition, see ``index_by_condition``.

@@ -340,7 +340,7 @@ def test_a_teacher_that_heard_the_test_speaker_is_refused(workplace, trained):
     shutil.copytree(workplace.of("teacher", 1), workplace.of("teacher", 4))
     said = workplace.refused("train_student.py", "student", fold=4)
     shutil.rmtree(workplace.of("teacher", 4))
-    assert "has heard Ses02M, the student's test speaker" in said
+    assert "the student's test speaker" in said
     assert "fold_4/train.csv" in said
     assert not list((workplace.of("student", 4) / "save").iterdir())
 
@@ -359,12 +359,12 @@ def test_a_teacher_with_another_encoder_is_refused(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"fold": 11}, "fold is 11; with 4 speakers folds go from 1 to 4"),
+        ({"fold": 11}, "folds go from 1 to 4"),
         ({"foldd": 3}, "hparams/teacher.yaml has no key 'foldd'"),
         ({"data_folder": "/none"}, "data_folder '/none' is not a folder"),
         ({"allow_partial": False, **ANEW}, "not the counts of IEMOCAP"),
         ({"emotions": "[ang, hap]", **ANEW}, "unknown emotion"),
-        ({"encoder_hub": "/none"}, "encoder_hub '/none' cannot be loaded"),
+        ({"encoder_hub": "/none"}, "encoder '/none' cannot be loaded"),
     ],
 )
 def test_a_wrong_option_gets_one_line(workplace, options, message):
@@ -411,7 +411,7 @@ def test_other_noise_in_the_folder_does_not_go_on_in_a_trained_run(
     said = workplace.refused(
         "train_student.py", "student", noise_folder=tmp_path / "noise"
     )
-    assert "trained with other noise_heard" in said
+    assert "another value of noise_heard" in said
     assert (workplace.of("student") / "protocol.json").read_bytes() == before
 
 

