@@ -31,11 +31,14 @@ SNRS_DB, SPEECH_LEVEL, MIXTURES = [0, 5, 10, 15, 20], -26.0, 40
 
 @contextlib.contextmanager
 def tf32(allowed):
-    """Whether convolutions may round to TF32, which is PyTorch's default."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = allowed
+    """Whether products and convolutions may round to TF32, as SpeechBrain has it."""
+    switches = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [switch.allow_tf32 for switch in switches]
+    for switch in switches:
+        switch.allow_tf32 = allowed
     yield
-    torch.backends.cudnn.allow_tf32 = before
+    for switch, value in zip(switches, before):
+        switch.allow_tf32 = value
 
 
 def utterances(shorter):
@@ -67,7 +70,7 @@ def parity(setup, findings):
         (True, "fp32", None),
         (True, "bf16", None),
     ):
-        name = f"{precision}, {'TF32 convolutions' if allowed else 'no TF32'}"
+        name = f"{precision}, {'TF32' if allowed else 'no TF32'}"
         with tf32(allowed):
             together = logits(model, wavs, lengths, precision)
             alone = each_alone(model, wavs, lengths, precision)
