@@ -40,7 +40,8 @@ SPEAKERS = [f"Ses0{s}{gender}" for s in range(1, 6) for gender in "FM"]
 
 #: How much is measured. ``encoder``: what differs from the embedded encoder's
 #: configuration; ``utterances``: of a speaker; ``shorter``: factor on IEMOCAP's
-#: durations; ``rounds``: epochs of each loop; ``steps``: where a few are enough.
+#: durations; ``rounds``: epochs of each loop; ``steps``: where a few are
+#: enough.
 Size = namedtuple(
     "Size", "encoder speakers utterances shorter workers rounds steps"
 )
@@ -53,7 +54,7 @@ NARROW = {
     "do_stable_layer_norm": False,
 }
 SIZES = {
-    "base": Size(BASE, 10, 96, 1.0, 8, 2, 25),
+    "base": Size(BASE, 10, 96, 1.0, 8, 2, 10),
     "tiny": Size(NARROW, 4, 8, 0.1, 0, 1, 2),
 }
 

@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from mlkd_brain.audio import SAMPLE_RATE
+from mlkd_brain.errors import InputError
 from mlkd_brain.export.model_card import model_card, sidecar
 from mlkd_brain.files import refuse_to_replace, replaced_folder
 from mlkd_brain.inference.loading import TrainedRun, encoder_settings
@@ -52,6 +53,13 @@ def export(
         require("onnxruntime")
     refuse_to_replace(out, EXPORTED, "export")
     run = TrainedRun(run_folder)
+    if to != "speechbrain" and run.model.encoder.model.config.model_type == (
+        "whisper"
+    ):
+        raise InputError(
+            f"{run_folder}: has a Whisper encoder, which --to {to} cannot "
+            "write yet; use --to speechbrain."
+        )
     with replaced_folder(out) as folder:
         FORMATS[to](run, folder)
         facts = {"to": to, "labels": run.emotions, "protocol": run.protocol}

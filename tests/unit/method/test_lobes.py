@@ -1,11 +1,13 @@
 """One answer per utterance, and students cut from teachers."""
 
 import logging
+import shutil
 
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from tiny_encoders import FAMILY
 from torch.nn.functional import cross_entropy
 from transformers import AutoModel, Wav2Vec2Config, Wav2Vec2FeatureExtractor
@@ -247,3 +249,21 @@ def test_padding_to_the_grid_of_a_gpu_changes_nothing(
             torch.testing.assert_close(
                 ours[valid], theirs[valid], atol=1e-4, rtol=1e-4
             )
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2", "whisper"])
+def test_weights_that_would_stay_random_are_refused(encoders, tmp_path, kind):
+    """As a wrapper saves them: with a prefix that transformers does not know."""
+    folder = shutil.copytree(encoders(kind), tmp_path / "encoder")
+    weights = load_file(folder / "model.safetensors")
+    renamed = {f"module.{name}": value for name, value in weights.items()}
+    save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match="lacks weights.*'module.'.*without"):
+        SpeechEncoder(str(folder))
+
+
+def test_a_damaged_file_is_one_line(encoders, tmp_path):
+    folder = shutil.copytree(encoders("wav2vec2"), tmp_path / "encoder")
+    (folder / "model.safetensors").write_text("version https://git-lfs\n")
+    with pytest.raises(InputError, match="cannot be loaded.*whole model.safe"):
+        SpeechEncoder(str(folder))
