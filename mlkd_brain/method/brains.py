@@ -29,7 +29,6 @@ from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherTargets
 from mlkd_brain.names import SELECTION
 from mlkd_brain.run.epoch_clock import EpochClock, throughput, time_left
-from mlkd_brain.run.late_value import LateValue
 from mlkd_brain.run.processes import gather, rank_and_size, sum_by_name
 from mlkd_brain.run.step_memory import SavedActivations, describe_memory
 
@@ -53,7 +52,6 @@ class EmotionBrain(sb.Brain):
         # SpeechBrain would shorten every gradient to a norm of 0
         self.max_grad_norm = self.max_grad_norm or math.inf
         self.clock = EpochClock(self.device)
-        self.late_loss = LateValue()
         self.memory_to_log = False
         self.steps: Any = None  # of all epochs; known in fit_fold
 
@@ -135,26 +133,9 @@ class EmotionBrain(sb.Brain):
             self.optimizer_step + 1, self.steps
         )
         set_learning_rate(self.optimizer, rate)
-        loss = self._step(batch)
+        loss = super().fit_batch(batch)
         self.clock.lap(self.learner)
         return loss
-
-    def _step(self, batch):
-        """``sb.Brain.fit_batch``, but a GPU's loss is read a step later."""
-        should_step = self.step % self.grad_accumulation_factor == 0
-        self.on_fit_batch_start(batch, should_step)
-        with self.no_sync(not should_step):
-            with self.training_ctx:
-                outputs = self.compute_forward(batch, sb.Stage.TRAIN)
-                loss = self.compute_objectives(outputs, batch, sb.Stage.TRAIN)
-            scaled = self.scaler.scale(loss / self.grad_accumulation_factor)
-            known = self.late_loss.exchange(loss.detach())
-            self.check_loss_isfinite(known)
-            scaled.backward()
-        if should_step:
-            self.optimizers_step()
-        self.on_fit_batch_end(batch, outputs, loss, should_step)
-        return known
 
     def optimizers_step(self) -> None:
         """Update the weights; counts the steps whose gradient is clipped."""
@@ -387,4 +368,6 @@ class DistillationBrain(EmotionBrain):
                 norms = gradient_norms(terms, self.modules.parameters())
                 for name, norm in norms.items():
                     totals[name] += float(norm) / batches
-        return totals
+        # the same for processes that train together
+        parts = gather(dict(totals))
+        return {n: v / len(parts) for n, v in sum_by_name(parts).items()}

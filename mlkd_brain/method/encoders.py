@@ -1,8 +1,8 @@
 """Pretrained speech encoders behind one interface: waveforms to hidden states.
 
 ``SpeechEncoder(source)`` picks the class by the model's own configuration:
-``Wav2Vec2Encoder`` for wav2vec 2.0, HuBERT, WavLM and data2vec-audio,
-``WhisperEncoder`` (``mlkd_brain.method.whisper``) for Whisper.
+``mlkd_brain.method.wav2vec2`` for wav2vec 2.0, HuBERT, WavLM and
+data2vec-audio, ``mlkd_brain.method.whisper`` for Whisper.
 
 Authors
  * The MLKD team 2026
@@ -22,20 +22,16 @@ from speechbrain.integrations.huggingface.huggingface import (
     HFTransformersInterface,
 )
 from speechbrain.utils.logger import get_logger
-from transformers import AttentionInterface, AutoConfig, AutoModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+from transformers import AutoConfig, AutoModel
 from transformers.utils import logging as transformers_logging
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER
 from mlkd_brain.method.padding import (
-    ValidGroupNorm,
     grid_length,
     normalise_waveforms,
     samples_of,
     valid_mask,
-    zero_padding,
 )
 from mlkd_brain.method.precision import keep_norms_in_float32
 
@@ -43,24 +39,6 @@ logger = get_logger(__name__)
 
 #: Weights that only masking in pretraining uses; some models come without them.
 UNUSED = ("masked_spec_embed",)
-
-
-#: transformers' attention, its mask made without a look at it.
-UNASKED = "sdpa_mask_unasked"
-
-
-def _unasked_mask(*, attention_mask, **kwargs):
-    """transformers' mask, None only where none was given.
-
-    Transformers leaves a mask out that masks nothing; to find that out a GPU is
-    waited for until the convolutions are done.
-    """
-    kwargs["allow_is_bidirectional_skip"] = attention_mask is None
-    return sdpa_mask(attention_mask=attention_mask, **kwargs)
-
-
-AttentionInterface.register(UNASKED, sdpa_attention_forward)
-AttentionMaskInterface.register(UNASKED, _unasked_mask)
 
 
 def on_grid(device: torch.device) -> bool:
@@ -306,8 +284,11 @@ class SpeechEncoder(HFTransformersInterface):
         samples = samples_of(wav_lens, wav.shape[1])
         if samples is not None and bool((samples == wav.shape[1]).all()):
             samples = None
-        if wav_lens is None or not on_grid(wav.device):
-            return self._encode(wav, samples)
+        if wav_lens is not None and on_grid(wav.device):
+            return self._encode_on_grid(wav, samples)
+        return self._encode(wav, samples)
+
+    def _encode_on_grid(self, wav, samples):
         frames = self.count_frames(wav.shape[1])
         if samples is None:
             samples = torch.full((len(wav),), wav.shape[1])
@@ -349,93 +330,13 @@ class SpeechEncoder(HFTransformersInterface):
         return valid_mask(self.count_frames(samples), frames, wav.device)
 
 
-class Wav2Vec2Encoder(SpeechEncoder):
-    """wav2vec 2.0, HuBERT, WavLM or data2vec-audio; see ``SpeechEncoder``."""
-
-    def _take_settings(self, source, save_path):
-        self.model.config.apply_spec_augment = False
-        self.load_feature_extractor(source, cache_dir=save_path)
-        self.normalize_wav = bool(self.feature_extractor.do_normalize)
-
-    def _freeze_convs(self):
-        # this also tells transformers not to ask for a gradient of the
-        # waveform, for which every conv layer's output would be kept
-        # (HuBERT has no public name for it)
-        self.model.feature_extractor._freeze_parameters()
-
-    def _prepare(self):
-        super()._prepare()
-        if self.model.config._attn_implementation == "sdpa":
-            self.model.config._attn_implementation = UNASKED
-        self._keep_padding_out()
-
-    def _keep_padding_out(self):
-        """Install the modules of ``mlkd_brain.method.padding``."""
-        first = self.model.feature_extractor.conv_layers[0]
-        self._sample_norms, self._frame_convs = [], []
-        if isinstance(getattr(first, "layer_norm", None), torch.nn.GroupNorm):
-            first.layer_norm = ValidGroupNorm(first.layer_norm)
-            self._sample_norms = [first]
-        positional = self.model.encoder.pos_conv_embed
-        # data2vec stacks several layers, the others have one
-        for layer in getattr(positional, "layers", []):
-            layer.register_forward_pre_hook(zero_padding)
-            self._frame_convs.append(layer)
-
-    def _set_lengths(self, samples, frames):
-        """Valid lengths of a batch for these modules, None if all are valid."""
-        for layer in self._sample_norms:
-            kernel, stride = layer.conv.kernel_size[0], layer.conv.stride[0]
-            layer.layer_norm.lengths = (
-                None if samples is None else (samples - kernel) // stride + 1
-            )
-        for layer in self._frame_convs:
-            layer.lengths = frames
-
-    @property
-    def block_list(self) -> torch.nn.ModuleList:
-        """The transformer blocks."""
-        return self.model.encoder.layers
-
-    def _set_blocks(self, blocks):
-        attention = self.block_list[0].attention
-        if hasattr(attention, "rel_attn_embed"):
-            # WavLM computes its position bias once, in the first block
-            blocks[0].attention.rel_attn_embed = attention.rel_attn_embed
-        self.model.encoder.layers = torch.nn.ModuleList(blocks)
-
-    def encode(
-        self, wav: torch.Tensor, samples: torch.Tensor | None
-    ) -> Encoding:
-        """Encode normalised waveforms; ``samples`` are None if all are valid."""
-        frame_mask = self._frame_mask(wav, samples)
-        frames, attention_mask = None, None
-        if samples is not None:
-            frames = frame_mask.sum(1)
-            attention_mask = valid_mask(samples, wav.shape[1], wav.device)
-        self._set_lengths(samples, frames)
-        output = self.model(
-            wav, attention_mask=attention_mask, output_hidden_states=True
-        )
-        # the first hidden state is the input of block 1
-        return Encoding(
-            output.last_hidden_state, list(output.hidden_states[1:]), frame_mask
-        )
-
-    def count_frames(self, samples):
-        """Frames that are made of so many samples (int or tensor) at 16 kHz."""
-        frames = self.model._get_feat_extract_output_lengths(samples)
-        return frames if isinstance(samples, torch.Tensor) else int(frames)
-
-
 def family_of(model_type: str) -> type[SpeechEncoder]:
     """The class for a kind of model, e.g. "wav2vec2" or "whisper"."""
-    if model_type == "whisper":
-        # here, because it is built on this module
-        from mlkd_brain.method.whisper import WhisperEncoder
+    # here, because they are built on this module
+    from mlkd_brain.method.wav2vec2 import Wav2Vec2Encoder
+    from mlkd_brain.method.whisper import WhisperEncoder
 
-        return WhisperEncoder
-    return Wav2Vec2Encoder
+    return WhisperEncoder if model_type == "whisper" else Wav2Vec2Encoder
 
 
 def _folder_of(source):

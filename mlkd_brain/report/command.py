@@ -25,6 +25,7 @@ from mlkd_brain.report.statistics import accuracy
 from mlkd_brain.report.tables import (
     common_noises,
     for_system,
+    left_out,
     listed,
     noises_frame,
     pooled_with_spread,
@@ -175,13 +176,14 @@ def _accuracies(predictions):
 def _notes(predictions, protocols, spread):
     """What the numbers are, as a Markdown list."""
     utterances, speakers = predictions[["ID", "spk_id"]].nunique()
+    kind = left_out(protocols).replace(" ", "-")
     trained = {
         protocol["system"]: protocol
         for protocol in protocols
         if "noise_heard" in protocol
     }
     notes = [
-        f"leave-one-speaker-out, {utterances} utterances of {speakers} speakers",
+        f"leave-one-{kind}-out, {utterances} utterances of {speakers} speakers",
         *[
             "a number pools the utterances of all runs; ± is the standard "
             "deviation over runs (folds and seeds)"

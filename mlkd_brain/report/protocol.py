@@ -16,6 +16,7 @@ from mlkd_brain.report.statistics import RESAMPLES
 from mlkd_brain.report.tables import (
     for_system,
     in_order,
+    left_out,
     listed,
     ranges,
     systems_of,
@@ -83,9 +84,12 @@ def _scored(predictions):
 
 def _folds(predictions, protocols):
     """Folds of each system and seed; missing ones stand out in bold."""
-    # each speaker of the corpus is tested once
-    speakers = [p["speakers"].values() for p in protocols if "speakers" in p]
-    counts = [len(set().union(*parts)) for parts in speakers]
+    # each speaker of the corpus, or group of speakers, is tested once
+    counts = [
+        p.get("fold_groups") or len(set().union(*p["speakers"].values()))
+        for p in protocols
+        if "speakers" in p
+    ]
     wanted = max(counts, default=FOLDS)
     done = {
         f"{system} (seed {seed})": ranges(own["fold"].unique())
@@ -98,7 +102,9 @@ def _folds(predictions, protocols):
         for folds, names in _grouped(done, "every system and seed").items()
     ]
     runs = len(predictions.groupby(["system", "seed", "fold"]))
-    return f"leave one speaker out, {runs} runs: {'; '.join(texts)}"
+    return (
+        f"leave one {left_out(protocols)} out, {runs} runs: {'; '.join(texts)}"
+    )
 
 
 def _grouped(texts, everyone):

@@ -185,6 +185,12 @@ def in_order(systems: Iterable[str]) -> list[str]:
     return known + sorted(names.difference(SYSTEMS))
 
 
+def left_out(protocols: list[dict[str, Any]]) -> str:
+    """What a fold leaves out, in words: a speaker, or a group of them."""
+    grouped = any(protocol.get("fold_groups") for protocol in protocols)
+    return "group of speakers" if grouped else "speaker"
+
+
 def systems_of(table: DataFrame) -> list[str]:
     """Systems of a table of predictions or logs, in order."""
     return in_order(table["system"].unique())

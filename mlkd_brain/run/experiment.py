@@ -58,8 +58,8 @@ def load_hparams(argv: list[str]) -> tuple[str, dict, dict, str]:
     # has another length: gigabytes on a CPU, and no faster
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8")
     hparams_file, run_opts, overrides = sb.parse_arguments(argv)
-    overrides = with_corpus(hparams_file, overrides)
     overrides = _with_settings(hparams_file, run_opts, overrides)
+    overrides = with_corpus(hparams_file, overrides)
     # for the preparer that the yaml names, as a linked script lies elsewhere
     sys.path.insert(0, str(pathlib.Path(hparams_file).absolute().parents[1]))
     try:

@@ -163,7 +163,7 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
         "corpus": hparams.get("corpus"),
         **{key: hparams[key] for key in OPTIMISATION if key in hparams},
         "processes": int(os.environ.get("WORLD_SIZE", 1)),
-        "folds": _number_of_folds(hparams),
+        "fold_groups": hparams.get("fold_groups"),
         "speakers": _speakers(folder),
         **facts,
         "versions": {"python": platform.python_version(), **libraries},
@@ -173,13 +173,6 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
         _refuse_other_facts(folder, before, json.loads(json.dumps(protocol)))
         protocol = {**before, **protocol}  # what was evaluated stays
     write_json(protocol, folder / PROTOCOL)
-
-
-def _number_of_folds(hparams):
-    if hparams.get("fold_groups"):
-        return hparams["fold_groups"]
-    manifests = pathlib.Path(hparams["manifest_folder"]).glob("*.csv")
-    return len(list(manifests))
 
 
 def _speakers(run):

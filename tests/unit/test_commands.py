@@ -43,7 +43,5 @@ def helped():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_complete_and_loads_no_torch(helped, command):
     status, torch, letters = helped[command]
-    if command in ("report", "check") and torch == "True":
-        pytest.xfail("run.protocol still loads torch for them")
     assert (status, torch) == ("0", "False")
     assert int(letters) > 150

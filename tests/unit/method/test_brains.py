@@ -10,6 +10,7 @@ from tiny_training import LAYERS, QUIET, fold, make_brain, utterances
 from torch.utils.data import DataLoader
 
 from mlkd_brain.data.samplers import LengthBucketSampler
+from mlkd_brain.method import brains
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier, copy_teacher
@@ -231,6 +232,24 @@ def test_a_finished_run_is_not_trained_again(teacher, tmp_path):
     assert all(
         torch.equal(teacher.state_dict()[n], v) for n, v in before.items()
     )
+
+
+def test_processes_that_train_together_balance_alike(
+    teacher, student, tmp_path, monkeypatch
+):
+    brain = make_brain(DistillationBrain, student, tmp_path, teacher=teacher)
+    brain.train_set = utterances()
+    brain.hparams.train_dataloader_opts = {"collate_fn": PaddedBatch}
+    brain.hparams.seed = 1986
+    brain.train_sampler = LengthBucketSampler([1.0] * 4, 4, None, 1)
+    alone = brain._start_norms(1)
+    monkeypatch.setattr(
+        brains,
+        "gather",
+        lambda own: [own, {name: 3 * norm for name, norm in own.items()}],
+    )
+    together = brain._start_norms(1)
+    assert together == pytest.approx({n: 2 * v for n, v in alone.items()})
 
 
 def test_a_largest_gradient_norm_of_zero_leaves_gradients_alone(

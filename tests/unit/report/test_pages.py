@@ -224,6 +224,14 @@ def test_all_folds_are_all_folds(study):
     assert "all 3 of my_system (seed 1986)" in table
 
 
+def test_groups_of_speakers_are_the_folds(study):
+    results = read_results(evaluated_runs(study.folder))
+    grouped = [{**p, "fold_groups": 3} for p in results.protocols]
+    table = protocol_table(results._replace(protocols=grouped), [])
+    assert "leave one group of speakers out" in table
+    assert "all 3 of my_system (seed 1986)" in table
+
+
 def test_another_corpus_is_no_comparison(page):
     (heading,) = re.findall(r"^\*\*(Table 1\..+)\*\*$", page, re.M)
     assert "paper: IEMOCAP, 10 folds; here: EmoDB" in heading

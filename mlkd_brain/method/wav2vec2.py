@@ -1,0 +1,109 @@
+"""Encoders of the wav2vec 2.0 family: conv layers over the waveform, then blocks.
+
+Authors
+ * The MLKD team 2026
+"""
+
+import torch
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+from mlkd_brain.method.encoders import Encoding, SpeechEncoder
+from mlkd_brain.method.padding import ValidGroupNorm, valid_mask, zero_padding
+
+#: transformers' attention, its mask made without a look at it.
+UNASKED = "sdpa_mask_unasked"
+
+
+def _unasked_mask(*, attention_mask, **kwargs):
+    """transformers' mask, None only where none was given.
+
+    Transformers leaves a mask out that masks nothing; to find that out a GPU is
+    waited for until the convolutions are done.
+    """
+    kwargs["allow_is_bidirectional_skip"] = attention_mask is None
+    return sdpa_mask(attention_mask=attention_mask, **kwargs)
+
+
+AttentionInterface.register(UNASKED, sdpa_attention_forward)
+AttentionMaskInterface.register(UNASKED, _unasked_mask)
+
+
+class Wav2Vec2Encoder(SpeechEncoder):
+    """wav2vec 2.0, HuBERT, WavLM or data2vec-audio; see ``SpeechEncoder``."""
+
+    def _take_settings(self, source, save_path):
+        self.model.config.apply_spec_augment = False
+        self.load_feature_extractor(source, cache_dir=save_path)
+        self.normalize_wav = bool(self.feature_extractor.do_normalize)
+
+    def _freeze_convs(self):
+        # this also tells transformers not to ask for a gradient of the
+        # waveform, for which every conv layer's output would be kept
+        # (HuBERT has no public name for it)
+        self.model.feature_extractor._freeze_parameters()
+
+    def _prepare(self):
+        super()._prepare()
+        if self.model.config._attn_implementation == "sdpa":
+            self.model.config._attn_implementation = UNASKED
+        self._keep_padding_out()
+
+    def _keep_padding_out(self):
+        """Install the modules of ``mlkd_brain.method.padding``."""
+        first = self.model.feature_extractor.conv_layers[0]
+        self._sample_norms, self._frame_convs = [], []
+        if isinstance(getattr(first, "layer_norm", None), torch.nn.GroupNorm):
+            first.layer_norm = ValidGroupNorm(first.layer_norm)
+            self._sample_norms = [first]
+        positional = self.model.encoder.pos_conv_embed
+        # data2vec stacks several layers, the others have one
+        for layer in getattr(positional, "layers", []):
+            layer.register_forward_pre_hook(zero_padding)
+            self._frame_convs.append(layer)
+
+    def _set_lengths(self, samples, frames):
+        """Valid lengths of a batch for these modules, None if all are valid."""
+        for layer in self._sample_norms:
+            kernel, stride = layer.conv.kernel_size[0], layer.conv.stride[0]
+            layer.layer_norm.lengths = (
+                None if samples is None else (samples - kernel) // stride + 1
+            )
+        for layer in self._frame_convs:
+            layer.lengths = frames
+
+    @property
+    def block_list(self) -> torch.nn.ModuleList:
+        """The transformer blocks."""
+        return self.model.encoder.layers
+
+    def _set_blocks(self, blocks):
+        attention = self.block_list[0].attention
+        if hasattr(attention, "rel_attn_embed"):
+            # WavLM computes its position bias once, in the first block
+            blocks[0].attention.rel_attn_embed = attention.rel_attn_embed
+        self.model.encoder.layers = torch.nn.ModuleList(blocks)
+
+    def encode(
+        self, wav: torch.Tensor, samples: torch.Tensor | None
+    ) -> Encoding:
+        """Encode normalised waveforms; ``samples`` are None if all are valid."""
+        frame_mask = self._frame_mask(wav, samples)
+        frames, attention_mask = None, None
+        if samples is not None:
+            frames = frame_mask.sum(1)
+            attention_mask = valid_mask(samples, wav.shape[1], wav.device)
+        self._set_lengths(samples, frames)
+        output = self.model(
+            wav, attention_mask=attention_mask, output_hidden_states=True
+        )
+        # the first hidden state is the input of block 1
+        return Encoding(
+            output.last_hidden_state, list(output.hidden_states[1:]), frame_mask
+        )
+
+    def count_frames(self, samples):
+        """Frames that are made of so many samples (int or tensor) at 16 kHz."""
+        frames = self.model._get_feat_extract_output_lengths(samples)
+        return frames if isinstance(samples, torch.Tensor) else int(frames)
