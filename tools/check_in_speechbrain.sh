@@ -50,8 +50,8 @@ yaml_files=$(grep -E '\.ya?ml$' <<<"$changed")
 # ############################## Gates #########################################
 
 # a small encoder under the paper's name: no yaml needs a network to be loaded
-export HF_HOME=$(dirname "$tree")/hub HF_HUB_OFFLINE=1
-python "$root/tools/speechbrain/hub.py" "$HF_HOME"
+export HF_HUB_OFFLINE=1
+python "$root/tools/speechbrain/hub.py" $recipe/pretrained_models
 
 # gate NAME COMMAND...: its output goes to a log, its verdict to the console
 gate() {

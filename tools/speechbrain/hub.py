@@ -21,14 +21,14 @@ REVISION = "0" * 40
 
 
 def write(folder):
-    """Write what ``HF_HOME`` would hold after a download.
+    """Write what ``pretrained_folder`` holds after a download.
 
     Arguments
     ---------
     folder : pathlib.Path
         A new one.
     """
-    model = folder / "hub" / f"models--{NAME.replace('/', '--')}"
+    model = folder / f"models--{NAME.replace('/', '--')}"
     snapshot = model / "snapshots" / REVISION
     config = Wav2Vec2Config(
         hidden_size=32,
