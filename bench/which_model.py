@@ -201,7 +201,10 @@ def rows(table):
             f"{row.ms:.0f}",
             ", ".join(
                 name
-                for name, on in (("size", row.front_MiB), ("time", row.front_ms))
+                for name, on in (
+                    ("size", row.front_MiB),
+                    ("time", row.front_ms),
+                )
                 if on
             ),
         ]
@@ -239,7 +242,11 @@ def draw(table, path):
     figure.savefig(path, dpi=110)
 
 
-COLOURS = {"none": "#E69F00", "embedded": "#0072B2", "Whisper tiny.en": "#000000"}
+COLOURS = {
+    "none": "#E69F00",
+    "embedded": "#0072B2",
+    "Whisper tiny.en": "#000000",
+}
 
 
 def _panel(ax, table, cost, gain):
