@@ -4,9 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 
 import pytest
+import tomllib
 from places import REPOSITORY
 
 SOURCES = ("mlkd_brain", "recipes", "pyproject.toml", "README.md", "setup.py")
