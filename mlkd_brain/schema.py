@@ -7,10 +7,9 @@ Authors
  * The MLKD team 2026
 """
 
-import difflib
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pydantic
@@ -145,18 +144,6 @@ def shown(value: Any) -> str:
     else:
         text = json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= SHOWN else text[: SHOWN - 4] + " ..."
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """A question after the most similar of some words; empty if none is.
-
-    Example
-    -------
-    >>> nearest("foldd", ["seed", "fold"]), nearest("x", ["fold"])
-    (" Did you mean 'fold'?", '')
-    """
-    found = difflib.get_close_matches(word, sorted(words), n=1)
-    return f" Did you mean '{found[0]}'?" if found else ""
 
 
 def in_words(schema: dict) -> str:
