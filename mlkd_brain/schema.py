@@ -193,7 +193,12 @@ def _range(schema):
     )
     if low is not None and high is not None:
         return f" from {low} to {high}"
-    bounds = {"of at least": low, "above": above, "below": below, "to": high}
+    bounds = {
+        "of at least": low,
+        "above": above,
+        "below": below,
+        "of at most": high,
+    }
     given = [f"{w} {bound}" for w, bound in bounds.items() if bound is not None]
     return " " + " and ".join(given) if given else ""
 

@@ -13,6 +13,7 @@ import sys
 
 from hyperpyyaml import load_hyperpyyaml
 
+from mlkd_brain.environment import set_environment
 from mlkd_brain.errors import DEBUG, InputError, nearest
 from mlkd_brain.optional import require
 from mlkd_brain.run.command_line import speechbrain_actions
@@ -165,6 +166,7 @@ def run_study(argv: list[str]) -> None:
         With code 1 if a run failed, 130 after Ctrl-C.
     """
     study, options = read_study(argv)
+    set_environment()
     require("ray", "rich")
     from mlkd_brain.study.board import Board
     from mlkd_brain.study.content import StudyContent
@@ -196,6 +198,7 @@ def run_search(argv: list[str]) -> None:
         See ``run_study``.
     """
     study, options = read_study(argv)
+    set_environment()
     require("ray", "rich")
     from mlkd_brain.study.search import search
 
