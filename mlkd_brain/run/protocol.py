@@ -23,6 +23,7 @@ from mlkd_brain.run.plain_yaml import all_values
 FORMER_KEY = "wav2vec2_hub"  # of encoder_hub
 #: Keys of a neural system that decide on its steps.
 OPTIMISATION = ("precision", "grad_accumulation_factor", "max_grad_norm")
+RECORDED = (*OPTIMISATION, "noise_per")
 #: Keys that may change when a run is resumed.
 CHANGEABLE = {
     "number_of_epochs",
@@ -88,7 +89,9 @@ def _fixed(value):
     return {k: _fixed(v) for k, v in value.items() if k not in CHANGEABLE}
 
 
-def write_protocol(hparams: dict[str, Any], **facts) -> None:
+def write_protocol(
+    hparams: dict[str, Any], device: str = "cpu", **facts
+) -> None:
     """Write protocol.json: what a run's numbers depend on.
 
     Among it the noise, weighting and SNRs of the run's own evaluation.
@@ -97,6 +100,8 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
     ---------
     hparams : dict
         Of the run.
+    device : str
+        Where the run computes; its kind is recorded, e.g. "cuda".
     **facts
         More to be written, by name.
 
@@ -122,7 +127,8 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
         # None: the baseline has no encoder
         "encoder_hub": hparams.get("encoder_hub"),
         "corpus": hparams.get("corpus"),
-        **{key: hparams[key] for key in OPTIMISATION if key in hparams},
+        **{key: hparams[key] for key in RECORDED if key in hparams},
+        "device": device_kind(device),
         "processes": int(os.environ.get("WORLD_SIZE", 1)),
         "fold_groups": hparams.get("fold_groups"),
         "speakers": _speakers(folder),
@@ -134,6 +140,17 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
         _refuse_other_facts(folder, before, json.loads(json.dumps(protocol)))
         protocol = {**before, **protocol}  # what was evaluated stays
     write_json(protocol, folder / PROTOCOL)
+
+
+def device_kind(device: str) -> str:
+    """Kind of a device, whose numbers differ from those of another kind.
+
+    Example
+    -------
+    >>> device_kind("cuda:1")
+    'cuda'
+    """
+    return str(device).partition(":")[0]
 
 
 def _speakers(run):
@@ -160,8 +177,8 @@ def noise_ranges(bank) -> dict[str, dict[str, list[int]]]:
 
 def _refuse_other_facts(folder, before, protocol):
     facts = ["speakers", "noise_heard", "teacher", "processes"]
-    if before.keys() & protocol.keys() & {"noise_evaluated"}:
-        facts.append("noise_evaluated")  # a teacher may get its noise later
+    # a teacher may get its noise later, and earlier versions left some out
+    facts += {"noise_evaluated", "device"} & before.keys() & protocol.keys()
     for fact in facts:
         if before.get(fact) != protocol.get(fact):
             raise InputError(

@@ -35,7 +35,7 @@ from mlkd_brain.run.protocol import refuse_other_settings, write_protocol
 
 def main(argv):
     """Prepare the data, learn dictionaries and classifier, keep them."""
-    hparams_file, hparams, _, overrides = load_hparams(argv)
+    hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
         refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
         prepare_fold(hparams)
@@ -51,7 +51,7 @@ def main(argv):
         hyperparams_to_save=hparams_file,
         overrides=overrides,
     )
-    write_protocol(hparams, **noise_facts(hparams))
+    write_protocol(hparams, run_opts["device"], **noise_facts(hparams))
     label_encoder = make_label_encoder(
         hparams["emotions"], hparams["save_folder"]
     )

@@ -57,7 +57,7 @@ def main(argv):
     )
     run_on_main(
         write_protocol,
-        args=[hparams],
+        args=[hparams, run_opts["device"]],
         kwargs={
             "teacher": teacher,
             "noise_heard": noises["train"].recordings(),

@@ -43,7 +43,7 @@ def main(argv):
         hyperparams_to_save=hparams_file,
         overrides=overrides,
     )
-    run_on_main(write_protocol, args=[hparams])
+    run_on_main(write_protocol, args=[hparams, run_opts["device"]])
 
     label_encoder = make_label_encoder(
         hparams["emotions"], hparams["save_folder"]
