@@ -31,6 +31,7 @@ CHANGEABLE = {
     "allow_partial",
     "gradient_checkpointing",
     "save_mixtures",
+    "tracker",
     "teacher_cache",
     "feature_cache",
 }
