@@ -17,9 +17,10 @@ import speechbrain as sb
 from hyperpyyaml import load_hyperpyyaml
 from ruamel.yaml import YAML
 from speechbrain.dataio.encoder import CategoricalEncoder
-from speechbrain.utils.distributed import run_on_main
+from speechbrain.utils.distributed import if_main_process, run_on_main
 
 from mlkd_brain.data.folds import write_fold
+from mlkd_brain.disk import replaced_file
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import CORPUS, LABELS
 from mlkd_brain.run.protocol import OPTIMISATION, top_level_keys
@@ -175,6 +176,9 @@ def make_label_encoder(
     path = pathlib.Path(save_folder) / LABELS
     path.parent.mkdir(parents=True, exist_ok=True)
     encoder = CategoricalEncoder()
-    encoder.load_or_create(path, from_iterables=[emotions])
+    encoder.update_from_iterable(emotions)
     encoder.expect_len(len(emotions))
+    if if_main_process():
+        with replaced_file(path) as unfinished:
+            encoder.save(unfinished)
     return encoder

@@ -162,7 +162,7 @@ def test_an_interrupted_start_goes_on_where_it_was(teacher, tmp_path):
         attach(teacher, tmp_path)
     assert len(list(tmp_path.glob("*/*.safetensors"))) == 4
     (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
-    (folder / "u%2F0.unfinished").write_bytes(b"cut off")
+    (folder / "u%2F0.safetensors.unfinished").write_bytes(b"cut off")
     teacher.breaks_after = 99
     dataset = attach(teacher, tmp_path)
     assert teacher.utterances == len(SAMPLES)
@@ -189,8 +189,10 @@ def test_a_disk_that_is_too_small_is_named_at_once(
     teacher, tmp_path, monkeypatch
 ):
     usage = namedtuple("usage", "total used free")(1e6, 1e6, 1e3)
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(InputError, match="needs 0.00 GB and the disk has"):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    with pytest.raises(
+        InputError, match=r"takes \d.* kB, for which .* are missing"
+    ):
         attach(teacher, tmp_path)
     assert teacher.utterances == 0
 
