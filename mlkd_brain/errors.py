@@ -6,12 +6,15 @@ Authors
 
 import contextlib
 import errno
+import logging
 import os
 import re
 import signal
 import sys
 import threading
+import traceback
 
+DEBUG = "--debug"  # shows where an ``InputError`` was raised
 #: A disk or quota without room, and the largest file that a process may write.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: How libraries say it whose errors have no ``errno``: safetensors, torch, NumPy.
@@ -53,7 +56,8 @@ def cli_errors():
 
     So is a full disk. SIGTERM ends the command with ``STOPPED``, by which a
     scheduler knows that it is to be started again. Every other exception keeps
-    its traceback: it is a bug, not bad input.
+    its traceback: it is a bug, not bad input. ``--debug`` in the command line
+    shows that of an ``InputError``, too.
 
     Raises
     ------
@@ -72,7 +76,7 @@ def cli_errors():
         with _stopped_by_sigterm():
             yield
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_refusal(error)
         raise SystemExit(2) from None
     except OSError as error:
         if not is_full_disk(error):
@@ -102,3 +106,14 @@ def _stopped_by_sigterm():
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def print_refusal(error: InputError) -> None:
+    """Print an ``InputError``: one line, or all of it with ``--debug``.
+
+    The log of a run, where there is one, gets the traceback anyway.
+    """
+    logging.getLogger("mlkd_brain").debug("refused", exc_info=error)
+    if DEBUG in sys.argv:
+        traceback.print_exception(error)
+    print(f"error: {error}", file=sys.stderr)

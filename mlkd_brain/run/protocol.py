@@ -4,7 +4,6 @@ Authors
  * The MLKD team 2026
 """
 
-import functools
 import json
 import os
 import pathlib
@@ -12,9 +11,7 @@ import platform
 from collections.abc import Collection
 from typing import Any
 
-import yaml
 from hyperpyyaml import resolve_references
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from mlkd_brain.data.manifests import read_manifest
@@ -22,10 +19,8 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint, write_json, write_text
 from mlkd_brain.fingerprint import library_versions
 from mlkd_brain.names import HPARAMS, PROTOCOL
+from mlkd_brain.run.plain_yaml import all_values
 
-AN_OBJECT = (
-    "what its yaml builds"  # replaces it: --vad null can replace one too
-)
 FORMER_KEY = "wav2vec2_hub"  # of encoder_hub
 #: Keys of a neural system that decide on its steps.
 OPTIMISATION = ("precision", "grad_accumulation_factor", "max_grad_norm")
@@ -75,7 +70,7 @@ def refuse_other_settings(
     if not before.is_file() or not has_checkpoint(output_folder):
         return
     with open(hparams_file, encoding="utf-8") as stream:
-        now = _values(resolve_references(stream, overrides))
+        now = all_values(resolve_references(stream, overrides))
     then = read_settings(before)
     for key in sorted(
         then.keys() & now.keys() - CHANGEABLE - {*also_changeable}
@@ -98,7 +93,7 @@ def read_settings(path: str | pathlib.Path) -> dict[str, Any]:
         If the file is damaged.
     """
     try:
-        return _values(pathlib.Path(path).read_text(encoding="utf-8"))
+        return all_values(pathlib.Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, AttributeError, YAMLError) as error:
         raise InputError(
             f"{path}: cannot be read ({type(error).__name__}), so that nobody "
@@ -129,46 +124,6 @@ def keep_settings(
     write_text(
         head + resolved, pathlib.Path(hparams["output_folder"]) / HPARAMS
     )
-
-
-def plain_values(text) -> dict[str, Any]:
-    """Keys of a resolved HyperPyYAML text or file whose values are no objects.
-
-    Numbers, strings, lists, mappings and None; nothing is executed.
-
-    Example
-    -------
-    >>> plain_values("a: 1\\nb: !new:os.PathLike\\nc: {d: [2]}")
-    {'a': 1, 'c': {'d': [2]}}
-    """
-    values = _values(text)
-    return {key: value for key, value in values.items() if value != AN_OBJECT}
-
-
-@functools.lru_cache
-def top_level_keys(text: str) -> set[str]:
-    """Keys of a yaml, as text; no object in it is built.
-
-    Example
-    -------
-    >>> sorted(top_level_keys("lr: 0.1\\nopt: !new:os.PathLike {lr: 1}"))
-    ['lr', 'opt']
-    """
-    content = yaml.compose(text)
-    return {key.value for key, _ in content.value} if content else set()
-
-
-def _values(text):
-    """As ``plain_values``, with ``AN_OBJECT`` for what the yaml builds."""
-    values = {
-        key: value if _is_plain(value) else AN_OBJECT
-        for key, value in YAML(typ="rt").load(text).items()
-    }
-    return json.loads(json.dumps(values))
-
-
-def _is_plain(value):
-    return getattr(value, "tag", None) is None or value.tag.value is None
 
 
 def _fixed(value):

@@ -19,7 +19,8 @@ from mlkd_brain.fingerprint import (
 )
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER
 from mlkd_brain.run.experiment import load_hparams, prepare_corpus
-from mlkd_brain.run.protocol import CHANGEABLE, plain_values, top_level_keys
+from mlkd_brain.run.plain_yaml import plain_values, top_level_keys
+from mlkd_brain.run.protocol import CHANGEABLE
 from mlkd_brain.study.definition import Run, Study
 
 EPOCHS = "number_of_epochs"
