@@ -53,7 +53,7 @@ def stop_nonfinite(
             key: list(v) if isinstance(v, list) else [v.data, v.lengths]
             for key, v in held.items()
         },
-        "terms": {name: float(value) for name, value in terms.items()},
+        "terms": {name: float(value.detach()) for name, value in terms.items()},
         "modules": modules.state_dict(),
         **where,
     }
