@@ -5,6 +5,7 @@ Authors
 """
 
 import contextlib
+import difflib
 import errno
 import logging
 import os
@@ -13,6 +14,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterable
 
 DEBUG = "--debug"  # shows where an ``InputError`` was raised
 #: A disk or quota without room, and the largest file that a process may write.
@@ -117,3 +119,15 @@ def print_refusal(error: InputError) -> None:
     if DEBUG in sys.argv:
         traceback.print_exception(error)
     print(f"error: {error}", file=sys.stderr)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """A question after the most similar of some words; empty if none is.
+
+    Example
+    -------
+    >>> nearest("foldd", ["seed", "fold"]), nearest("x", ["fold"])
+    (" Did you mean 'fold'?", '')
+    """
+    found = difflib.get_close_matches(word, sorted(words), n=1)
+    return f" Did you mean '{found[0]}'?" if found else ""

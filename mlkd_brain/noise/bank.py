@@ -18,11 +18,11 @@ import pandas
 import soundfile
 from tqdm import tqdm
 
-from mlkd_brain.audio import SAMPLE_RATE, read_checked
+from mlkd_brain.audio import LIBRARIES, SAMPLE_RATE, read_checked
 from mlkd_brain.disk import require_space
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, replaced_folder
-from mlkd_brain.fingerprint import fingerprint
+from mlkd_brain.fingerprint import fingerprint, provenance
 from mlkd_brain.names import CLEAN
 from mlkd_brain.noise import mixing
 from mlkd_brain.noise.levels import WEIGHTINGS, measurement_filter
@@ -84,7 +84,8 @@ class NoiseBank:
     def prepare(self) -> None:
         """Resample and measure the recordings, unless that was done before.
 
-        The cache is keyed by the recordings' content and the shares.
+        The cache is keyed by the files' content, of which the samples are a
+        function, the shares, the code that filters, and its libraries.
 
         Raises
         ------
@@ -94,11 +95,15 @@ class NoiseBank:
         recordings = self._recordings()
         self.types = list(recordings)
         self.checksums = {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in recordings.items()
+            name: _checksum(path) for name, path in recordings.items()
         }
         # shares as pairs: their order counts, and fingerprint sorts keys
-        key = {"checksums": self.checksums, "shares": [*self.shares.items()]}
+        key = provenance(
+            "noise",
+            libraries=("numpy", "scipy", *LIBRARIES),
+            checksums=self.checksums,
+            shares=[*self.shares.items()],
+        )
         self._folder = self.cache_folder / fingerprint(key)
         with locked(self._folder):
             if not self._is_whole():
@@ -329,6 +334,16 @@ def _seconds(path):
         return soundfile.info(path).duration
     except (OSError, RuntimeError):
         return 0.0
+
+
+def _checksum(path):
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:  # a folder, a link that leads nowhere
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); put the recording in "
+            "its place, or take it out of the folder."
+        ) from None
 
 
 def _ranges(samples, shares):

@@ -56,6 +56,7 @@ def owned(folder: str | pathlib.Path) -> Iterator[None]:
         yield
         return
     folder = pathlib.Path(folder)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     with _locked_file(folder) as file:
         file.truncate(0)
@@ -65,7 +66,7 @@ def owned(folder: str | pathlib.Path) -> Iterator[None]:
         try:
             yield
         finally:
-            _remove_if_empty(folder)
+            _remove_if_empty(folder, made)
 
 
 def _locked_file(folder):
@@ -105,8 +106,9 @@ def _lock(file, folder):
         ) from None
 
 
-def _remove_if_empty(folder):
+def _remove_if_empty(folder, made):
     """A refused command leaves no folder behind."""
     (folder / OWNER).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
-        folder.rmdir()
+        for path in made:
+            path.rmdir()

@@ -24,6 +24,7 @@ import speechbrain as sb
 from mlkd_brain.baseline.system import fit_fold, noise_facts
 from mlkd_brain.data.pipelines import dataio_prep
 from mlkd_brain.errors import cli_errors
+from mlkd_brain.files import leaving_nothing
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
@@ -46,12 +47,16 @@ def main(argv):
 
 def train(hparams_file, hparams, overrides):
     """Prepare the data, learn dictionaries and classifier, keep them."""
-    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
-    prepare_fold(hparams)
-    noises = {"train": hparams["train_noise"], "valid": hparams["valid_noise"]}
-    hparams["noise_bank"].prepare()
-    for noise in noises.values():
-        noise.resolve()
+    with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
+        refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
+        prepare_fold(hparams)
+        noises = {
+            "train": hparams["train_noise"],
+            "valid": hparams["valid_noise"],
+        }
+        hparams["noise_bank"].prepare()
+        for noise in noises.values():
+            noise.resolve()
     sb.create_experiment_directory(hparams["output_folder"])
     keep_settings(hparams_file, overrides, hparams)
     write_protocol(hparams, **noise_facts(hparams))

@@ -24,6 +24,7 @@ from speechbrain.utils.distributed import ddp_init_group, run_on_main
 
 from mlkd_brain.data.pipelines import dataio_prep
 from mlkd_brain.errors import cli_errors
+from mlkd_brain.files import leaving_nothing
 from mlkd_brain.inference.loading import keep_encoder_settings
 from mlkd_brain.method.teachers import start_student
 from mlkd_brain.run.experiment import (
@@ -49,13 +50,17 @@ def main(argv):
 
 def train(hparams_file, hparams, run_opts, overrides):
     """Prepare the data and the teacher, distil, keep the best epoch."""
-    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
-    prepare_fold(hparams)
-    noises = {"train": hparams["train_noise"], "valid": hparams["valid_noise"]}
-    hparams["noise_bank"].prepare()
-    for noise in noises.values():
-        noise.resolve()
-    teacher = start_student(hparams)
+    with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
+        refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
+        prepare_fold(hparams)
+        noises = {
+            "train": hparams["train_noise"],
+            "valid": hparams["valid_noise"],
+        }
+        hparams["noise_bank"].prepare()
+        for noise in noises.values():
+            noise.resolve()
+        teacher = start_student(hparams)
     sb.create_experiment_directory(hparams["output_folder"])
     run_on_main(keep_settings, args=[hparams_file, overrides, hparams])
     run_on_main(

@@ -20,6 +20,7 @@ from speechbrain.utils.distributed import ddp_init_group, run_on_main
 
 from mlkd_brain.data.pipelines import dataio_prep
 from mlkd_brain.errors import cli_errors
+from mlkd_brain.files import leaving_nothing
 from mlkd_brain.inference.loading import keep_encoder_settings
 from mlkd_brain.method.brains import EmotionBrain
 from mlkd_brain.run.experiment import (
@@ -45,8 +46,9 @@ def main(argv):
 
 def train(hparams_file, hparams, run_opts, overrides):
     """Prepare the data, train, keep the epoch that validates best."""
-    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
-    prepare_fold(hparams)
+    with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
+        refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
+        prepare_fold(hparams)
     sb.create_experiment_directory(hparams["output_folder"])
     run_on_main(keep_settings, args=[hparams_file, overrides, hparams])
     run_on_main(write_protocol, args=[hparams])
