@@ -28,16 +28,18 @@ from mlkd_brain.method.losses import UNLABELLED
 from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherTargets
 from mlkd_brain.names import SELECTION
+from mlkd_brain.run.brain import ResumableBrain
 from mlkd_brain.run.epoch_clock import EpochClock, throughput, time_left
 from mlkd_brain.run.processes import gather, rank_and_size, sum_by_name
 from mlkd_brain.run.step_memory import SavedActivations, describe_memory
+from mlkd_brain.run.step_seed import seed_step
 
 logger = get_logger(__name__)
 
 EXAMPLES = 2  # inputs of the validation that the tracker gets as audio
 
 
-class EmotionBrain(sb.Brain):
+class EmotionBrain(ResumableBrain):
     """Learns emotions from labels alone: the teacher, the unsupervised student.
 
     Modules: ``model``, an ``EmotionClassifier``. Hparams: ``checkpointer``,
@@ -48,6 +50,14 @@ class EmotionBrain(sb.Brain):
     """
 
     learner = "model"  # its name in the log
+    statistics = (
+        "term_sums",
+        "references",
+        "decisions",
+        "clipped",
+        "shares",
+        "time_spent",
+    )
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -154,7 +164,8 @@ class EmotionBrain(sb.Brain):
         """Loss of a batch, nats, (); also records its terms and decisions."""
         labels = batch.emo_encoded.data.squeeze(-1)
         loss, terms = self.objective(predictions, labels, batch, stage)
-        for name, value in {"loss": loss, **terms}.items():
+        self.terms = {"loss": loss, **terms}
+        for name, value in self.terms.items():
             self.term_sums[name] += value.detach().float() * len(labels)
         # to be read at the epoch's end
         self.references.append(labels)
@@ -196,13 +207,24 @@ class EmotionBrain(sb.Brain):
         self.examples_to_log = EXAMPLES
 
     def on_stage_start(self, stage, epoch: int | None = None) -> None:
-        """Empties the statistics of the last stage."""
+        """Empties the statistics, or takes up those of a resumed epoch."""
         self.term_sums: dict[str, Any] = defaultdict(float)
         self.references: list[torch.Tensor] = []  # class indices, (batch,)
         self.decisions: list[torch.Tensor] = []
         self.snrs_db: list[float] = []  # of each utterance that is validated on
         self.clipped: list[torch.Tensor] = []  # of each step, whether it was
+        self.shares: list[dict[str, torch.Tensor]] = []  # of a distillation
         self.clock.restart()
+        self.resume_statistics()
+
+    @property
+    def time_spent(self) -> list:
+        """The clock's seconds and counts, which a resumed epoch goes on from."""
+        return [dict(self.clock.seconds), dict(self.clock.counts)]
+
+    @time_spent.setter
+    def time_spent(self, totals):
+        self.clock.restart(*totals)
 
     def on_stage_end(self, stage, stage_loss, epoch=None) -> None:
         """Logs the epoch and keeps it if it validates best.
@@ -364,11 +386,6 @@ class DistillationBrain(EmotionBrain):
             self.shares.append(shares(norms))
         return loss, terms
 
-    def on_stage_start(self, stage, epoch: int | None = None) -> None:
-        """Empties the statistics of the last stage."""
-        super().on_stage_start(stage, epoch)
-        self.shares: list[dict[str, torch.Tensor]] = []
-
     def _gradient_stats(self):
         """Also the share that each weighted term has in the gradient."""
         means = {
@@ -397,17 +414,16 @@ class DistillationBrain(EmotionBrain):
         self.modules.train()
         self.on_stage_start(sb.Stage.TRAIN)
         totals: dict[str, float] = defaultdict(float)
-        with torch.random.fork_rng():  # dropout goes on as without
-            torch.manual_seed(self.hparams.seed)
-            for batch in itertools.islice(loader, batches):
-                predictions = self.compute_forward(batch, sb.Stage.TRAIN)
-                labels = batch.emo_encoded.data.squeeze(-1)
-                _, terms = self.objective(
-                    predictions, labels, batch, sb.Stage.TRAIN
-                )
-                norms = gradient_norms(terms, self.modules.parameters())
-                for name, norm in norms.items():
-                    totals[name] += float(norm) / batches
+        seed_step(self.hparams.seed, epoch=0, step=0)
+        for batch in itertools.islice(loader, batches):
+            predictions = self.compute_forward(batch, sb.Stage.TRAIN)
+            labels = batch.emo_encoded.data.squeeze(-1)
+            _, terms = self.objective(
+                predictions, labels, batch, sb.Stage.TRAIN
+            )
+            norms = gradient_norms(terms, self.modules.parameters())
+            for name, norm in norms.items():
+                totals[name] += float(norm) / batches
         # the same for processes that train together
         parts = gather(dict(totals))
         return {n: v / len(parts) for n, v in sum_by_name(parts).items()}
