@@ -58,8 +58,12 @@ def export(
         )
     with replaced_folder(out) as folder:
         batching = FORMATS[to](run, folder) or ANY_BATCH
-        facts = {"to": to, "labels": run.emotions, "batching": batching}
-        facts["protocol"] = run.protocol
+        facts = {
+            "to": to,
+            "labels": run.emotions,
+            "batching": batching,
+            "protocol": run.protocol,
+        }
         (folder / EXPORTED).write_text(json.dumps(facts, indent=2) + "\n")
         card = model_card(run, to, batching)
         (folder / "README.md").write_text(card, "utf-8")

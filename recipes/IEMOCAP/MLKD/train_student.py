@@ -61,7 +61,6 @@ def main(argv):
         kwargs={
             "teacher": teacher,
             "noise_heard": noises["train"].recordings(),
-            "noise_evaluated": hparams["noise_bank"].checksums,
         },
     )
     label_encoder = make_label_encoder(
