@@ -15,7 +15,8 @@ from mlkd_brain.errors import cli_errors
 #: Command to its module, which has ``main(argv)``, and what it does.
 COMMANDS = {
     "report": ("report.command", "tables, figures and tests of a study"),
-    "check": ("report.leakage", "look for leaks between training and test"),
+    "check": ("report.leakage", "leaks of a study; what a corpus lacks"),
+    "manifest": ("data.corpus_listing", "a folder of recordings as a CSV"),
     "predict": ("inference.command", "emotions of recordings"),
     "export": ("export.command", "a trained model for other programs"),
     "noise": ("noise.command", "draw a mixture and its levels"),

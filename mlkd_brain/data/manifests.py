@@ -6,7 +6,9 @@ Authors
  * The MLKD team 2026
 """
 
+import itertools
 import json
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +27,7 @@ from mlkd_brain.noise.levels import WEIGHTINGS, speech_level
 DESCRIPTION = ["ID", "wav", "spk_id", "session", "gender", "style", "emo"]
 LEVELS = [f"level_{weighting}" for weighting in WEIGHTINGS]  # dBov
 COLUMNS = ["ID", "duration", *DESCRIPTION[1:], *LEVELS]
+FOLD = "fold"  # optional: speakers who are held out together
 SOURCE = "manifests.json"  # what the manifests were made from
 
 
@@ -41,8 +44,8 @@ def write_manifests(
     Arguments
     ---------
     utterances : list of dict
-        One for each utterance, with the keys of ``DESCRIPTION``; ``wav`` is
-        relative to ``data_folder``.
+        One for each utterance, with the keys of ``DESCRIPTION`` and perhaps
+        ``fold``; ``wav`` is relative to ``data_folder``, or absolute.
     data_folder : str or pathlib.Path
         Root of the corpus.
     manifest_folder : str or pathlib.Path
@@ -51,11 +54,13 @@ def write_manifests(
     Raises
     ------
     InputError
-        If recordings are missing or damaged: all of them are named.
+        If two utterances have one ID, or recordings are missing or damaged: all
+        of them are named.
     """
     data_folder = pathlib.Path(data_folder)
     manifest_folder = pathlib.Path(manifest_folder)
     utterances = sorted(utterances, key=lambda row: row["ID"])
+    _refuse_repeated(utterances)
     _refuse_missing(utterances, data_folder)
     source = _source(utterances, data_folder)
     with locked(manifest_folder):
@@ -65,7 +70,8 @@ def write_manifests(
 
 
 def _write_speakers(table, source, manifest_folder):
-    table["wav"] = "$data_root/" + table["wav"]
+    inside = ~table["wav"].map(os.path.isabs).astype(bool)
+    table.loc[inside, "wav"] = "$data_root/" + table["wav"]
     with replaced_folder(manifest_folder) as folder:
         for speaker, part in table.groupby("spk_id"):
             part.to_csv(folder / f"{quote(speaker, safe='')}.csv", index=False)
@@ -92,7 +98,9 @@ def read_manifest(
     try:
         # names are text, "NA" and "1e3" too
         table = pandas.read_csv(
-            path, dtype=dict.fromkeys(DESCRIPTION, str), keep_default_na=False
+            path,
+            dtype=dict.fromkeys([*DESCRIPTION, FOLD], str),
+            keep_default_na=False,
         )
     except (OSError, pandas.errors.ParserError, ValueError) as error:
         raise InputError(
@@ -166,7 +174,8 @@ def _measure_all(utterances, data_folder):
     if damaged:
         more = f" ({len(damaged)} such files)" if len(damaged) > 1 else ""
         raise InputError(" | ".join(damaged[:5]) + more)
-    return pandas.DataFrame(rows)[COLUMNS]
+    table = pandas.DataFrame(rows)
+    return table[[*COLUMNS, *([FOLD] if FOLD in table else [])]]
 
 
 def _measure(path):
@@ -178,6 +187,16 @@ def _measure(path):
         for weighting in WEIGHTINGS
     }
     return {"duration": round(len(waveform) / SAMPLE_RATE, 6), **levels}
+
+
+def _refuse_repeated(utterances):
+    """At once: to measure the recordings takes minutes."""
+    for one, other in itertools.pairwise(utterances):  # sorted by ID
+        if one["ID"] == other["ID"]:
+            raise InputError(
+                f"{one['wav']} and {other['wav']} have one ID, {one['ID']}; IDs "
+                "are unique. Change the preparer, or remove one of them."
+            )
 
 
 def _refuse_missing(utterances, data_folder):

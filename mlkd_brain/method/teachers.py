@@ -14,6 +14,7 @@ from speechbrain.utils.logger import get_logger
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import HPARAMS, SELECTION
+from mlkd_brain.run.description import Built, describe_run, imported
 from mlkd_brain.run.protocol import plain_values
 
 logger = get_logger(__name__)
@@ -96,8 +97,8 @@ def start_student(hparams: dict[str, Any]) -> dict[str, Any] | None:
     Raises
     ------
     InputError
-        If ``initialisation`` is neither, there is no teacher, the student's test
-        speaker is among the teacher's training or validation speakers, or its
+        If ``initialisation`` is neither, there is no teacher, it is another
+        model than the yaml's, the student's test speaker is among the teacher's training or validation speakers, or its
         validation speaker among the teacher's training speakers.
 
     Returns
@@ -115,6 +116,7 @@ def start_student(hparams: dict[str, Any]) -> dict[str, Any] | None:
         return None
     folder = hparams["teacher_folder"]
     remedy = training_command("teacher", hparams)
+    _refuse_other_model(folder, hparams, remedy)
     summary = recover_best(hparams["teacher"], f"{folder}/save", remedy)
     _refuse_held_out_speakers(folder, hparams["output_folder"], remedy)
     if initialisation == "teacher":
@@ -126,6 +128,25 @@ def start_student(hparams: dict[str, Any]) -> dict[str, Any] | None:
             hparams["model"], hparams["teacher"], hparams["teacher_layers"]
         )
     return summary
+
+
+def _refuse_other_model(folder, hparams, remedy):
+    """Weights fit another model of the same shapes, which computes otherwise."""
+    if not (pathlib.Path(folder) / HPARAMS).is_file():
+        return  # there is no run, which is refused next
+    run = describe_run(folder)
+    built, own = run.get("model"), type(hparams["teacher"])
+    poolings = [x.get("pooling", "mean") for x in (run, hparams)]
+    if isinstance(built, Built) and imported(built.class_name) is not own:
+        difference = f"model {built.class_name}, not {own.__name__}"
+    elif poolings[0] != poolings[1]:
+        difference = f"pooling {poolings[0]}, not {poolings[1]}"
+    else:
+        return
+    raise InputError(
+        f"{folder}: was trained with {difference}, as this student's yaml has "
+        f"it. Give both the same, or train anew: `{remedy}`."
+    )
 
 
 def _refuse_held_out_speakers(teacher_folder, output_folder, remedy):

@@ -16,11 +16,13 @@ import yaml
 from hyperpyyaml import resolve_references
 from ruamel.yaml import YAML
 
-from mlkd_brain.data.manifests import read_manifest
+from mlkd_brain.data.folds import missing_labels
+from mlkd_brain.data.manifests import FOLD, read_manifest
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint, write_json
 from mlkd_brain.fingerprint import library_versions
 from mlkd_brain.names import HPARAMS, PROTOCOL
+from mlkd_brain.run.description import Built, describe
 
 AN_OBJECT = (
     "what its yaml builds"  # replaces it: --vad null can replace one too
@@ -72,8 +74,10 @@ def refuse_other_settings(
     if not before.is_file():
         return
     with open(hparams_file, encoding="utf-8") as stream:
-        now = _values(resolve_references(stream, overrides))
-    then = _values(before.read_text(encoding="utf-8"))
+        resolved = resolve_references(stream, overrides).getvalue()
+    now = {**_values(resolved), **_model(resolved)}
+    then = before.read_text(encoding="utf-8")
+    then = {**_values(then), **_model(then)}
     for key in sorted(
         then.keys() & now.keys() - CHANGEABLE - {*also_changeable}
     ):
@@ -119,7 +123,17 @@ def _values(text):
         key: value if _is_plain(value) else AN_OBJECT
         for key, value in YAML(typ="rt").load(text).items()
     }
-    return json.loads(json.dumps(values))
+    # default: an object without arguments within a list or a mapping
+    return json.loads(json.dumps(values, default=lambda _: AN_OBJECT))
+
+
+def _model(text):
+    """The class of the model that a resolved yaml builds, by its key.
+
+    Two classes with the same weights would pass for one another.
+    """
+    model = describe(text).get("model")
+    return {"model": model.class_name} if isinstance(model, Built) else {}
 
 
 def _is_plain(value):
@@ -150,8 +164,10 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
         another teacher.
     """
     folder = pathlib.Path(hparams["output_folder"])
+    parts = _parts(folder)
     if facts.get("teacher"):
-        facts["teacher_speakers"] = _speakers(hparams["teacher_folder"])
+        teacher_parts = _parts(hparams["teacher_folder"])
+        facts["teacher_speakers"] = _speakers(teacher_parts)
     if "noise_heard" in facts:
         facts["noise_ranges"] = noise_ranges(hparams["noise_bank"])
     keys = ("system", "seed", "fold", "weighting", "snrs_db")
@@ -163,8 +179,10 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
         "corpus": hparams.get("corpus"),
         **{key: hparams[key] for key in OPTIMISATION if key in hparams},
         "processes": int(os.environ.get("WORLD_SIZE", 1)),
-        "fold_groups": hparams.get("fold_groups"),
-        "speakers": _speakers(folder),
+        "fold_groups": hparams.get("fold_groups") or _named_folds(parts),
+        "speakers": _speakers(parts),
+        "missing_labels": _missing(parts, hparams["emotions"]),
+        **_rooms(hparams.get("reverberation")),
         **facts,
         "versions": {"python": platform.python_version(), **libraries},
     }
@@ -175,12 +193,36 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
     write_json(protocol, folder / PROTOCOL)
 
 
-def _speakers(run):
-    """Speakers of each part of a run, sorted."""
+def _rooms(reverberation):
+    """Impulse responses of the training, where there are any."""
+    if reverberation is None or not reverberation.checksums:
+        return {}
+    return {"impulse_responses": reverberation.checksums}
+
+
+def _parts(run):
+    """Utterances of each part of a run."""
     return {
-        part: sorted(read_manifest(f"{run}/{part}.csv")["spk_id"].unique())
+        part: read_manifest(f"{run}/{part}.csv")
         for part in ("train", "valid", "test")
     }
+
+
+def _speakers(parts):
+    """Speakers of each part, sorted."""
+    return {p: sorted(t["spk_id"].unique()) for p, t in parts.items()}
+
+
+def _named_folds(parts):
+    """How many folds the corpus names, None where it names none."""
+    tables = [table for table in parts.values() if FOLD in table]
+    return len({name for t in tables for name in t[FOLD].unique()}) or None
+
+
+def _missing(parts, emotions):
+    """Labels that a part lacks, where there are any."""
+    lacking = {p: missing_labels(t, emotions) for p, t in parts.items()}
+    return {part: names for part, names in lacking.items() if names}
 
 
 def noise_ranges(bank) -> dict[str, dict[str, list[int]]]:
@@ -198,7 +240,13 @@ def noise_ranges(bank) -> dict[str, dict[str, list[int]]]:
 
 
 def _refuse_other_facts(folder, before, protocol):
-    for fact in ("speakers", "noise_heard", "teacher", "processes"):
+    for fact in (
+        "speakers",
+        "noise_heard",
+        "impulse_responses",
+        "teacher",
+        "processes",
+    ):
         if before.get(fact) != protocol.get(fact):
             raise InputError(
                 f"{folder}: was trained with another value of {fact} than it "
