@@ -60,3 +60,4 @@ bench: setup
 
 gpu-check: setup
 	$(PYTHON) -m bench.gpu --seconds 420
+	$(PYTHON) -m bench.gpu_parts.table bench/gpu.json docs/gpu.md

@@ -81,7 +81,7 @@ def _beyond(model, to):
         return f"a model of its own, {type(model).__name__}"
     if model.encoder.model.config.model_type == "whisper":
         return "a Whisper encoder"
-    if to == "hf" and not isinstance(model.pooling, MeanPooling):
+    if to != "onnx" and not isinstance(model.pooling, MeanPooling):
         return f"the pooling {type(model.pooling).__name__}"
     return None
 

@@ -13,6 +13,7 @@ import pathlib
 import tempfile
 
 import numpy as np
+from hyperpyyaml import resolve_references
 from tqdm import tqdm
 
 from mlkd_brain.audio import read_mono
@@ -82,7 +83,8 @@ def main():
     if not paths:
         raise InputError(f"{options.speech_folder}: holds no wav file.")
     with tempfile.TemporaryDirectory() as cache:
-        shares = plain_values(TEACHER.read_text())["noise_shares"]
+        teacher = plain_values(resolve_references(TEACHER.read_text()))
+        shares = teacher["noise_shares"]
         bank = NoiseBank(options.noise_folder, cache, shares=shares)
         bank.prepare()
         text = table(gains_db(paths, bank), bank.types)

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModel, Wav2Vec2Config, Wav2Vec2FeatureExtractor
 from transformers.utils.logging import is_progress_bar_enabled
 
+import mlkd_brain.method.encoders as encoders_module
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier, copy_teacher, freeze
@@ -224,6 +225,30 @@ def test_an_encoder_gets_one_line_and_no_bar_or_warning(
     ]
     assert not recwarn.list and "Loading" not in "".join(capfd.readouterr())
     assert is_progress_bar_enabled()  # of others' models
+
+
+@pytest.mark.parametrize("kind", [*sorted(FAMILY), "whisper"])
+def test_padding_to_the_grid_of_a_gpu_changes_nothing(
+    encoders, kind, monkeypatch
+):
+    encoder = SpeechEncoder(encoders(kind)).eval()
+    wavs = torch.randn(2, 16100, generator=torch.Generator().manual_seed(0))
+    for lengths in (torch.tensor([1.0, 0.6]), torch.ones(2)):
+        outputs = []
+        for switch in (False, True):
+            monkeypatch.setattr(
+                encoders_module, "on_grid", lambda _, on=switch: on
+            )
+            with torch.no_grad():
+                outputs.append(encoder(wavs, lengths))
+        plain, on_grid = outputs
+        assert torch.equal(plain.frame_mask, on_grid.frame_mask)
+        valid = plain.frame_mask
+        for ours, theirs in zip(on_grid.blocks, plain.blocks):
+            assert ours.shape == theirs.shape
+            torch.testing.assert_close(
+                ours[valid], theirs[valid], atol=1e-4, rtol=1e-4
+            )
 
 
 @pytest.mark.parametrize("kind", ["wav2vec2", "whisper"])
