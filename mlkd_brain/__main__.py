@@ -19,10 +19,12 @@ COMMANDS = {
     "manifest": ("data.corpus_listing", "a folder of recordings as a CSV"),
     "predict": ("inference.command", "emotions of recordings"),
     "export": ("export.command", "a trained model for other programs"),
+    "demo": ("demo.command", "compare systems in the browser"),
     "noise": ("noise.command", "draw a mixture and its levels"),
     "validate": ("evaluation.command", "noise grid, validation speaker"),
     "probe": ("pretraining.command", "what a linear classifier finds"),
     "enhancement-gain": ("baseline.command", "gain of the NMF, dB"),
+    "recipes": ("copy_recipes", "scripts and yamls, to work in"),
     "random-encoder": (
         "pretraining.random_encoder",
         "the embedded encoder, untrained",

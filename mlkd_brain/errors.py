@@ -5,7 +5,11 @@ Authors
 """
 
 import contextlib
+import logging
 import sys
+import traceback
+
+DEBUG = "--debug"  # shows where an ``InputError`` was raised
 
 
 class InputError(ValueError):
@@ -20,6 +24,7 @@ def cli_errors():
     """Print an ``InputError`` as one line on standard error, then exit with 2.
 
     Every other exception keeps its traceback: it is a bug, not bad input.
+    ``--debug`` in the command line shows that of an ``InputError``, too.
 
     Raises
     ------
@@ -37,5 +42,16 @@ def cli_errors():
     try:
         yield
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_refusal(error)
         raise SystemExit(2) from None
+
+
+def print_refusal(error: InputError) -> None:
+    """Print an ``InputError``: one line, or all of it with ``--debug``.
+
+    The log of a run, where there is one, gets the traceback anyway.
+    """
+    logging.getLogger("mlkd_brain").debug("refused", exc_info=error)
+    if DEBUG in sys.argv:
+        traceback.print_exception(error)
+    print(f"error: {error}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """The tables that are made from ``bench.gpu``'s JSON.
 
-    python -m bench.gpu_parts.table bench/gpu.json docs/gpu.md
+    python -m bench.gpu_parts.table bench/gpu.json docs
 
 Authors
  * The MLKD team 2026
@@ -83,9 +83,11 @@ def _states(parts):
 
 
 def main(argv):
-    """Put the tables of a JSON between the markers of a page."""
+    """Put the tables of a JSON between the markers of two pages."""
     result = json.loads(pathlib.Path(argv[0]).read_text("utf-8"))
-    write_into(argv[1], "gpu", tables(result).rstrip())
+    docs = pathlib.Path(argv[1])
+    write_into(docs / "gpu.md", "gpu", tables(result).rstrip())
+    write_into(docs / "speed.md", "hours", hours.table(result["parts"]))
 
 
 if __name__ == "__main__":

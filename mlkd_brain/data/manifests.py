@@ -17,10 +17,11 @@ from urllib.parse import quote, unquote
 import pandas
 from tqdm import tqdm
 
-from mlkd_brain.audio import SAMPLE_RATE, read_checked
+from mlkd_brain.audio import LIBRARIES, SAMPLE_RATE, read_checked
+from mlkd_brain.data.recordings import RecordingIndex
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, replaced_folder, write_json
-from mlkd_brain.fingerprint import fingerprint, fingerprint_code
+from mlkd_brain.fingerprint import fingerprint, provenance
 from mlkd_brain.noise.levels import WEIGHTINGS, speech_level
 
 #: Columns that a preparer fills in without opening the recording.
@@ -29,6 +30,7 @@ LEVELS = [f"level_{weighting}" for weighting in WEIGHTINGS]  # dBov
 COLUMNS = ["ID", "duration", *DESCRIPTION[1:], *LEVELS]
 FOLD = "fold"  # optional: speakers who are held out together
 SOURCE = "manifests.json"  # what the manifests were made from
+INDEX = "recordings.json"  # what was found in the recordings
 
 
 def write_manifests(
@@ -39,7 +41,7 @@ def write_manifests(
     """Measure every recording and write one CSV for each speaker.
 
     Nothing is written unless every recording can be used. When the same
-    recordings were measured before, nothing is done.
+    samples were measured before, by the same code, nothing is done.
 
     Arguments
     ---------
@@ -62,11 +64,13 @@ def write_manifests(
     utterances = sorted(utterances, key=lambda row: row["ID"])
     _refuse_repeated(utterances)
     _refuse_missing(utterances, data_folder)
-    source = _source(utterances, data_folder)
     with locked(manifest_folder):
+        index = RecordingIndex(manifest_folder / INDEX)
+        source = _source(utterances, data_folder, index)
         if _read_source(manifest_folder) != source:
             table = _measure_all(utterances, data_folder)
             _write_speakers(table, source, manifest_folder)
+        index.save()
 
 
 def _write_speakers(table, source, manifest_folder):
@@ -213,16 +217,30 @@ def _refuse_missing(utterances, data_folder):
         )
 
 
-def _source(utterances, data_folder):
+def _source(utterances, data_folder, index):
     """What the manifests depend on: annotation, recordings, level meters."""
-    status = [(data_folder / row["wav"]).stat() for row in utterances]
-    recordings = [[s.st_size, s.st_mtime_ns] for s in status]
-    return {
-        "data_folder": str(data_folder.resolve()),
-        "utterances": len(utterances),
-        "recordings": fingerprint([COLUMNS, utterances, recordings]),
-        "code": fingerprint_code("noise"),
-    }
+    samples = index.checksums(
+        {row["wav"]: data_folder / row["wav"] for row in utterances}
+    )
+    return provenance(
+        "noise",
+        libraries=("numpy", "scipy", *LIBRARIES),
+        data_folder=str(data_folder.resolve()),
+        utterances=len(utterances),
+        recordings=fingerprint([COLUMNS, utterances, samples]),
+    )
+
+
+def recordings_of(manifest_folder: str | pathlib.Path) -> str | None:
+    """Fingerprint of the annotation and all samples that manifests describe.
+
+    Arguments
+    ---------
+    manifest_folder : str or pathlib.Path
+        Written by ``write_manifests``; None if by something else.
+    """
+    source = _read_source(pathlib.Path(manifest_folder)) or {}
+    return source.get("recordings")
 
 
 def _read_source(manifest_folder):

@@ -39,6 +39,7 @@ logger = get_logger(__name__)
 
 #: Weights that only masking in pretraining uses; some models come without them.
 UNUSED = ("masked_spec_embed",)
+DOWNLOADS = "pretrained_models"  # folder of what the hub gave
 
 
 def on_grid(device: torch.device) -> bool:
@@ -102,18 +103,22 @@ class SpeechEncoder(HFTransformersInterface):
     normalize_wav = False  # whether waveforms are normalised first
     augmentation: Any = None
 
-    def __new__(cls, source: str = "", *args, **kwargs):
+    def __new__(
+        cls, source: str = "", save_path: Any = DOWNLOADS, *args, **kwargs
+    ):
         """An instance of the subclass for the source's kind of model."""
         if cls is SpeechEncoder:
             with _readable(source):
-                config = AutoConfig.from_pretrained(_folder_of(source))
+                config = AutoConfig.from_pretrained(
+                    _folder_of(source), cache_dir=str(save_path)
+                )
             cls = family_of(config.model_type)
         return super().__new__(cls)
 
     def __init__(
         self,
         source: str,
-        save_path: str | pathlib.Path = "pretrained_models",
+        save_path: str | pathlib.Path = DOWNLOADS,
         kept_layers: Sequence[int] | None = None,
         freeze_feature_extractor: bool = True,
         layerdrop: float = 0.0,

@@ -4,6 +4,8 @@ Authors
  * The MLKD team 2026
 """
 
+import pathlib
+
 import torch
 from speechbrain.utils.logger import get_logger
 from transformers import AttentionInterface
@@ -38,9 +40,7 @@ class Wav2Vec2Encoder(SpeechEncoder):
 
     def _take_settings(self, source, save_path):
         self.model.config.apply_spec_augment = False
-        try:
-            self.load_feature_extractor(source, cache_dir=save_path)
-        except OSError:  # the model itself was found, so this is all that lacks
+        if _says_nothing(pathlib.Path(source)):
             self.normalize_wav = normalises_by_default(self.model.config)
             logger.warning(
                 f"encoder {source} has no preprocessor_config.json; waveforms "
@@ -48,6 +48,7 @@ class Wav2Vec2Encoder(SpeechEncoder):
                 "mean and unit variance, as its family was pretrained."
             )
         else:
+            self.load_feature_extractor(source, cache_dir=save_path)
             self.normalize_wav = bool(self.feature_extractor.do_normalize)
 
     @property
@@ -133,6 +134,12 @@ class Wav2Vec2Encoder(SpeechEncoder):
         """Frames that are made of so many samples (int or tensor) at 16 kHz."""
         frames = self.model._get_feat_extract_output_lengths(samples)
         return frames if isinstance(samples, torch.Tensor) else int(frames)
+
+
+def _says_nothing(folder):
+    """Whether a local folder does not say how waveforms are prepared."""
+    names = ("preprocessor_config.json", "processor_config.json")
+    return folder.is_dir() and not any((folder / n).is_file() for n in names)
 
 
 def normalises_by_default(config) -> bool:

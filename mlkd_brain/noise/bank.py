@@ -17,10 +17,10 @@ import numpy as np
 import pandas
 from tqdm import tqdm
 
-from mlkd_brain.audio import SAMPLE_RATE, read_checked
+from mlkd_brain.audio import LIBRARIES, SAMPLE_RATE, read_checked
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, replaced_folder
-from mlkd_brain.fingerprint import fingerprint
+from mlkd_brain.fingerprint import fingerprint, provenance
 from mlkd_brain.names import CLEAN
 from mlkd_brain.noise import mixing
 from mlkd_brain.noise.levels import WEIGHTINGS, measurement_filter
@@ -82,7 +82,8 @@ class NoiseBank:
     def prepare(self) -> None:
         """Resample and measure the recordings, unless that was done before.
 
-        The cache is keyed by the recordings' content and the shares.
+        The cache is keyed by the files' content, of which the samples are a
+        function, the shares, the code that filters, and its libraries.
 
         Raises
         ------
@@ -96,7 +97,12 @@ class NoiseBank:
             for name, path in recordings.items()
         }
         # shares as pairs: their order counts, and fingerprint sorts keys
-        key = {"checksums": self.checksums, "shares": [*self.shares.items()]}
+        key = provenance(
+            "noise",
+            libraries=("numpy", "scipy", *LIBRARIES),
+            checksums=self.checksums,
+            shares=[*self.shares.items()],
+        )
         self._folder = self.cache_folder / fingerprint(key)
         with locked(self._folder):
             if not self._folder.is_dir():

@@ -4,7 +4,6 @@ Authors
  * The MLKD team 2026
 """
 
-import functools
 import json
 import os
 import pathlib
@@ -12,9 +11,7 @@ import platform
 from collections.abc import Collection
 from typing import Any
 
-import yaml
 from hyperpyyaml import resolve_references
-from ruamel.yaml import YAML
 
 from mlkd_brain.data.folds import missing_labels
 from mlkd_brain.data.manifests import FOLD, read_manifest
@@ -23,10 +20,8 @@ from mlkd_brain.files import has_checkpoint, write_json
 from mlkd_brain.fingerprint import library_versions
 from mlkd_brain.names import HPARAMS, PROTOCOL
 from mlkd_brain.run.description import Built, describe
+from mlkd_brain.run.plain_yaml import all_values
 
-AN_OBJECT = (
-    "what its yaml builds"  # replaces it: --vad null can replace one too
-)
 FORMER_KEY = "wav2vec2_hub"  # of encoder_hub
 #: Keys of a neural system that decide on its steps.
 OPTIMISATION = ("precision", "grad_accumulation_factor", "max_grad_norm")
@@ -74,10 +69,8 @@ def refuse_other_settings(
     if not before.is_file():
         return
     with open(hparams_file, encoding="utf-8") as stream:
-        resolved = resolve_references(stream, overrides).getvalue()
-    now = {**_values(resolved), **_model(resolved)}
-    then = before.read_text(encoding="utf-8")
-    then = {**_values(then), **_model(then)}
+        now = _values(resolve_references(stream, overrides).getvalue())
+    then = _values(before.read_text(encoding="utf-8"))
     for key in sorted(
         then.keys() & now.keys() - CHANGEABLE - {*also_changeable}
     ):
@@ -90,54 +83,14 @@ def refuse_other_settings(
             )
 
 
-def plain_values(text) -> dict[str, Any]:
-    """Keys of a resolved HyperPyYAML text or file whose values are no objects.
-
-    Numbers, strings, lists, mappings and None; nothing is executed.
-
-    Example
-    -------
-    >>> plain_values("a: 1\\nb: !new:os.PathLike\\nc: {d: [2]}")
-    {'a': 1, 'c': {'d': [2]}}
-    """
-    values = _values(text)
-    return {key: value for key, value in values.items() if value != AN_OBJECT}
-
-
-@functools.lru_cache
-def top_level_keys(text: str) -> set[str]:
-    """Keys of a yaml, as text; no object in it is built.
-
-    Example
-    -------
-    >>> sorted(top_level_keys("lr: 0.1\\nopt: !new:os.PathLike {lr: 1}"))
-    ['lr', 'opt']
-    """
-    content = yaml.compose(text)
-    return {key.value for key, _ in content.value} if content else set()
-
-
 def _values(text):
-    """As ``plain_values``, with ``AN_OBJECT`` for what the yaml builds."""
-    values = {
-        key: value if _is_plain(value) else AN_OBJECT
-        for key, value in YAML(typ="rt").load(text).items()
-    }
-    # default: an object without arguments within a list or a mapping
-    return json.loads(json.dumps(values, default=lambda _: AN_OBJECT))
-
-
-def _model(text):
-    """The class of the model that a resolved yaml builds, by its key.
+    """Values of a resolved yaml, and the class of the model that it builds.
 
     Two classes with the same weights would pass for one another.
     """
     model = describe(text).get("model")
-    return {"model": model.class_name} if isinstance(model, Built) else {}
-
-
-def _is_plain(value):
-    return getattr(value, "tag", None) is None or value.tag.value is None
+    own = {"model": model.class_name} if isinstance(model, Built) else {}
+    return {**all_values(text), **own}
 
 
 def _fixed(value):

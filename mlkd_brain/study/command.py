@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         choices=("refuse", "redo", "keep"),
         default="refuse",
         help="what becomes of runs that were made with other settings, data or "
-        "code: redo them from the start, or keep those of other code",
+        "code: redo them from the start, or keep those of other code or versions",
     )
     return made
 
@@ -137,11 +137,14 @@ def run_study(argv: list[str]) -> None:
     study, options = read_study(argv)
     require("ray", "rich")
     from mlkd_brain.study.board import Board
+    from mlkd_brain.study.choice import refuse_other_choices
     from mlkd_brain.study.content import StudyContent
     from mlkd_brain.study.executor import Cluster
     from mlkd_brain.study.plan import make_plan
 
-    plan = make_plan(study.runs(), StudyContent(study), options.changed)
+    contents = StudyContent(study)
+    plan = make_plan(study.runs(), contents, options.changed)
+    refuse_other_choices(study, plan, contents, options.changed)
     failed = []
     with Board(plan) as board:
         if not all(step.finished for step in plan.values()):

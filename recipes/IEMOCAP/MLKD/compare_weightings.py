@@ -22,7 +22,7 @@ from mlkd_brain.markdown import markdown_table, write_into
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.levels import WEIGHTINGS, gain_from_levels, speech_level
 from mlkd_brain.noise.sampling import evaluation_sample
-from mlkd_brain.run.protocol import plain_values
+from mlkd_brain.run.plain_yaml import plain_values
 
 TEACHER = pathlib.Path(__file__).parent / "hparams" / "teacher.yaml"
 

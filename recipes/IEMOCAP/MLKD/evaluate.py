@@ -13,6 +13,11 @@ Authors
 
 import sys
 
+from mlkd_brain.run.start import start_script
+
+if __name__ == "__main__":  # before torch is loaded, which takes seconds
+    start_script(sys.argv, __doc__)
+
 from mlkd_brain.errors import cli_errors
 from mlkd_brain.evaluation.evaluate import TEST_OPTIONS, evaluate_run
 from mlkd_brain.report import run_report

@@ -14,6 +14,11 @@ Authors
 
 import sys
 
+from mlkd_brain.run.start import start_script
+
+if __name__ == "__main__":  # before torch is loaded, which takes seconds
+    start_script(sys.argv, __doc__)
+
 import speechbrain as sb
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
 

@@ -298,3 +298,18 @@ def test_a_frozen_transformer_learns_nothing_but_its_convs(encoders, kind):
     )
     learned = {n for n, p in convs.named_parameters() if p.requires_grad}
     assert learned and all("conv" in name for name in learned)
+
+
+def test_what_was_downloaded_once_needs_no_network(
+    encoders, tmp_path, monkeypatch
+):
+    """A hub's cache as a download leaves it, in the folder that is given."""
+    model = tmp_path / "models--someone--small"
+    shutil.copytree(encoders("wav2vec2"), model / "snapshots" / ("0" * 40))
+    (model / "refs").mkdir()
+    (model / "refs" / "main").write_text("0" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    ours = SpeechEncoder("someone/small", save_path=tmp_path)
+    theirs = SpeechEncoder(str(encoders("wav2vec2")))
+    weights = theirs.state_dict()
+    assert all(torch.equal(weights[n], v) for n, v in ours.state_dict().items())
