@@ -5,9 +5,11 @@ Authors
 """
 
 import contextlib
+import difflib
 import logging
 import sys
 import traceback
+from collections.abc import Iterable
 
 DEBUG = "--debug"  # shows where an ``InputError`` was raised
 
@@ -55,3 +57,15 @@ def print_refusal(error: InputError) -> None:
     if DEBUG in sys.argv:
         traceback.print_exception(error)
     print(f"error: {error}", file=sys.stderr)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """A question after the most similar of some words; empty if none is.
+
+    Example
+    -------
+    >>> nearest("foldd", ["seed", "fold"]), nearest("x", ["fold"])
+    (" Did you mean 'fold'?", '')
+    """
+    found = difflib.get_close_matches(word, sorted(words), n=1)
+    return f" Did you mean '{found[0]}'?" if found else ""

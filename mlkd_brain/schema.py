@@ -7,10 +7,9 @@ Authors
  * The MLKD team 2026
 """
 
-import difflib
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pydantic
@@ -147,18 +146,6 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 4] + " ..."
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """A question after the most similar of some words; empty if none is.
-
-    Example
-    -------
-    >>> nearest("foldd", ["seed", "fold"]), nearest("x", ["fold"])
-    (" Did you mean 'fold'?", '')
-    """
-    found = difflib.get_close_matches(word, sorted(words), n=1)
-    return f" Did you mean '{found[0]}'?" if found else ""
-
-
 def in_words(schema: dict) -> str:
     """A JSON schema as part of a sentence.
 
@@ -206,7 +193,12 @@ def _range(schema):
     )
     if low is not None and high is not None:
         return f" from {low} to {high}"
-    bounds = {"of at least": low, "above": above, "below": below, "to": high}
+    bounds = {
+        "of at least": low,
+        "above": above,
+        "below": below,
+        "of at most": high,
+    }
     given = [f"{w} {bound}" for w, bound in bounds.items() if bound is not None]
     return " " + " and ".join(given) if given else ""
 

@@ -23,7 +23,7 @@ import soundfile
 
 from mlkd_brain.audio import SHORTEST_SECONDS
 from mlkd_brain.data.folds import fold_speakers, missing_labels, read_groups
-from mlkd_brain.data.own_corpus import folder_of, read_table, row_problems
+from mlkd_brain.data.own_corpus import folder_of, read_corpus, row_problems
 from mlkd_brain.errors import InputError
 from mlkd_brain.markdown import markdown_table
 
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
         Exit status: 1 if training would refuse the corpus.
     """
     options = parser().parse_args(argv)
-    table = read_table(options.manifest)
+    table = read_corpus(options.manifest)
     headers, problems = read_headers(table["wav"], folder_of(options.manifest))
     problems = [*row_problems(table), *problems]
     print(describe(table, headers))
@@ -156,7 +156,7 @@ def describe(table: pandas.DataFrame, headers: dict[str, Header]) -> str:
     Arguments
     ---------
     table : pandas.DataFrame
-        See ``read_table``.
+        See ``read_corpus``.
     headers : dict
         See ``read_headers``.
     """
@@ -251,7 +251,7 @@ def describe_folds(
     Arguments
     ---------
     table : pandas.DataFrame
-        See ``read_table``.
+        See ``read_corpus``.
     groups : list of list of str
         See ``groups_of``.
     fewest : int

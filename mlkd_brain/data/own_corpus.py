@@ -14,7 +14,13 @@ from collections.abc import Iterator
 import pandas
 
 from mlkd_brain.data.folds import FEWEST_FOLDS
-from mlkd_brain.data.manifests import DESCRIPTION, FOLD, write_manifests
+from mlkd_brain.data.manifests import (
+    DESCRIPTION,
+    FOLD,
+    ROW,
+    read_table,
+    write_manifests,
+)
 from mlkd_brain.errors import InputError
 
 NEEDED = ("wav", "spk_id", "emo")
@@ -81,7 +87,7 @@ def read_rows(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
     >>> read_rows(path)[["ID", "spk_id", "emo"]].values.tolist()
     [['a-1', '07', 'joy'], ['a-2', '8', 'rage']]
     """
-    table = read_table(manifest)
+    table = read_corpus(manifest)
     for problem in row_problems(table):
         raise InputError(f"{manifest}, {problem}")
     return table.assign(
@@ -89,7 +95,7 @@ def read_rows(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
     )[[*DESCRIPTION, *([FOLD] if FOLD in table else [])]]
 
 
-def read_table(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
+def read_corpus(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
     """The CSV as it is, with IDs; see ``row_problems``.
 
     Raises
@@ -102,13 +108,9 @@ def read_table(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
             "manifest is missing; give the CSV of your corpus with "
             "--manifest my.csv (columns wav, spk_id, emo)."
         )
-    try:
-        table = pandas.read_csv(manifest, dtype=str, keep_default_na=False)
-    except (OSError, ValueError, pandas.errors.ParserError) as error:
-        raise InputError(
-            f"{manifest}: cannot be read as CSV ({str(error).splitlines()[0]}); "
-            "give a file with the columns wav, spk_id and emo."
-        ) from None
+    table = read_table(
+        manifest, "Give a file with the columns wav, spk_id and emo."
+    )
     missing = [name for name in NEEDED if name not in table]
     if missing:
         raise InputError(
@@ -138,17 +140,15 @@ def row_problems(table: pandas.DataFrame) -> Iterator[str]:
     Arguments
     ---------
     table : pandas.DataFrame
-        See ``read_table``.
+        See ``read_corpus``.
 
     Yields
     ------
     str
         Which rows, what is wrong, and how to mend it.
     """
-    if table.empty:
-        yield "row 1: wav is empty; the file has no row below its header."
-        return
     yield from _unusable_names(table)
+    yield from _unusable_values(table)
     yield from _repeated(table, "ID", "Add a column ID, or delete one of them.")
     yield from _repeated(table, "wav", "Delete one of them.")
     if FOLD in table:
@@ -173,6 +173,17 @@ def _unusable_names(table):
                 continue
             # the header is row 1
             yield f"row {index + 2}: {name} {what} or delete the row."
+
+
+def _unusable_values(table):
+    """What a manifest cannot have, such as an ID too long for a file's name."""
+    rows = table[[*NEEDED, "ID"]].to_dict("records")
+    for number, row in enumerate(rows, start=2):
+        filled = {name: value for name, value in row.items() if value.strip()}
+        try:
+            ROW.check(filled, "Mend the row, or delete it.", f"row {number}: ")
+        except InputError as error:
+            yield str(error)
 
 
 def _repeated(table, column, remedy):

@@ -93,8 +93,7 @@ class NoiseBank:
         recordings = self._recordings()
         self.types = list(recordings)
         self.checksums = {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in recordings.items()
+            name: _checksum(path) for name, path in recordings.items()
         }
         # shares as pairs: their order counts, and fingerprint sorts keys
         key = provenance(
@@ -300,6 +299,16 @@ class NoiseBank:
                 )
             row |= {f"{part}_start": start, f"{part}_stop": stop}
         return row
+
+
+def _checksum(path):
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:  # a folder, a link that leads nowhere
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); put the recording in "
+            "its place, or take it out of the folder."
+        ) from None
 
 
 def _ranges(samples, shares):

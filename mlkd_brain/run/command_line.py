@@ -21,11 +21,10 @@ from typing import Any
 
 from hyperpyyaml import resolve_references
 
-from mlkd_brain.errors import InputError
+from mlkd_brain.errors import InputError, nearest
 from mlkd_brain.run import plain_yaml
 from mlkd_brain.run.help import help_page
 from mlkd_brain.run.options import OPTIONS, RUN_OPTIONS
-from mlkd_brain.schema import nearest
 
 HELP = ("-h", "--help")
 
@@ -137,7 +136,7 @@ def typed(key: str, word: str) -> Any:
 
 
 def _refuse_unknown(hparams_file, keys, given):
-    known = keys | {*_actions()}
+    known = keys | {*speechbrain_actions()}
     for key in given:
         if key not in known:
             raise InputError(
@@ -172,7 +171,7 @@ def _check_own(hparams_file, text, own):
 
 
 def _check_theirs(theirs):
-    actions = _actions()
+    actions = speechbrain_actions()
     values = {}
     for key, word in theirs.items():
         number = isinstance(actions[key].default, (int, float))
@@ -222,7 +221,8 @@ def _raise(message):
     raise InputError(f"{message}.")
 
 
-def _actions():
+def speechbrain_actions() -> dict[str, Any]:
+    """SpeechBrain's own options: name to action of its parser."""
     return {
         action.dest: action
         for action in speechbrain_parser()._actions
@@ -231,11 +231,11 @@ def _actions():
 
 
 def _flags():
-    return {name for name, a in _actions().items() if a.nargs == 0}
+    return {name for name, a in speechbrain_actions().items() if a.nargs == 0}
 
 
 def _is_list(name):
-    actions = _actions()
+    actions = speechbrain_actions()
     return name in actions and actions[name].nargs == "*"
 
 

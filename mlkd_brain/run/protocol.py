@@ -103,6 +103,8 @@ def _fixed(value):
 def write_protocol(hparams: dict[str, Any], **facts) -> None:
     """Write protocol.json: what a run's numbers depend on.
 
+    Among it the noise, weighting and SNRs of the run's own evaluation.
+
     Arguments
     ---------
     hparams : dict
@@ -121,8 +123,12 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
     if facts.get("teacher"):
         teacher_parts = _parts(hparams["teacher_folder"])
         facts["teacher_speakers"] = _speakers(teacher_parts)
+    bank = hparams["noise_bank"]
+    if bank.noise_folder.is_dir():  # a teacher learns without
+        bank.prepare()
+        facts["noise_evaluated"] = bank.checksums
     if "noise_heard" in facts:
-        facts["noise_ranges"] = noise_ranges(hparams["noise_bank"])
+        facts["noise_ranges"] = noise_ranges(bank)
     keys = ("system", "seed", "fold", "weighting", "snrs_db")
     libraries = library_versions("torch", "speechbrain", "transformers")
     protocol = {
@@ -193,13 +199,16 @@ def noise_ranges(bank) -> dict[str, dict[str, list[int]]]:
 
 
 def _refuse_other_facts(folder, before, protocol):
-    for fact in (
+    facts = [
         "speakers",
         "noise_heard",
         "impulse_responses",
         "teacher",
         "processes",
-    ):
+    ]
+    if before.keys() & protocol.keys() & {"noise_evaluated"}:
+        facts.append("noise_evaluated")  # a teacher may get its noise later
+    for fact in facts:
         if before.get(fact) != protocol.get(fact):
             raise InputError(
                 f"{folder}: was trained with another value of {fact} than it "

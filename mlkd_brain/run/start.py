@@ -4,36 +4,19 @@ Authors
  * The MLKD team 2026
 """
 
-import os
 import pathlib
+from collections.abc import Callable
 
+from mlkd_brain.environment import set_environment
 from mlkd_brain.errors import cli_errors
 from mlkd_brain.run.command_line import read_command_line
 
-#: What libraries read once, when they are loaded; what is set already stays.
-ENVIRONMENT = {
-    # two threads that wait for one another by spinning starve on a busy machine
-    "OMP_WAIT_POLICY": "PASSIVE",
-    # oneDNN caches compiled code for the last 1024 shapes of a batch; every batch
-    # has another length: gigabytes on a CPU, and no faster
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "8",
-}
 
-
-def set_environment() -> None:
-    """Set what libraries read from the environment, unless it is set.
-
-    Example
-    -------
-    >>> set_environment()
-    >>> os.environ["OMP_WAIT_POLICY"]
-    'PASSIVE'
-    """
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-
-
-def start_script(argv: list[str], about: str) -> None:
+def start_script(
+    argv: list[str],
+    about: str,
+    in_full: Callable[[list[str]], list[str]] = list,
+) -> None:
     """Answer ``--help`` and refuse wrong options, in less than a second.
 
     Arguments
@@ -42,6 +25,8 @@ def start_script(argv: list[str], about: str) -> None:
         The script and its options.
     about : str
         Its docstring.
+    in_full : callable
+        From the options that were given to those that are checked.
 
     Raises
     ------
@@ -51,4 +36,4 @@ def start_script(argv: list[str], about: str) -> None:
     set_environment()
     script, *words = argv
     with cli_errors():
-        read_command_line(words, pathlib.Path(script).name, about)
+        read_command_line(in_full(words), pathlib.Path(script).name, about)

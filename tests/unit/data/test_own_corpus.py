@@ -66,7 +66,7 @@ def test_names_that_look_like_numbers_stay_text(tmp_path, name):
     [
         (["a.wav,,joy", "b.wav,1,rage"], "row 2: spk_id is empty"),
         (["a.wav,1,joy", "b.wav,1,"], "row 3: emo is empty"),
-        ([], "row 1: wav is empty"),
+        ([], "has no rows, only a header"),
         (["a.wav,1,joy", "a.flac,1,rage"], "rows 2 and 3: a.wav and a.flac"),
         (["a.wav,1,joy", "b.wav,1,joy"], "emo has 1 labels"),
         ([f"{i}.wav,1,{i}" for i in range(21)], "emo has 21 labels"),
@@ -148,5 +148,7 @@ def test_doubled_ids_of_a_preparer_are_found_before_anything_is_measured(
         {"ID": "u", "wav": wav, "spk_id": "a", "emo": "x", **row}
         for wav in ("no/such.wav", "nor/such.wav")
     ]
-    with pytest.raises(InputError, match="no/such.wav and nor/such.wav have"):
+    with pytest.raises(
+        InputError, match="nor/such.wav: has the ID u, as no/such.wav"
+    ):
         write_manifests(utterances, tmp_path, tmp_path / "m")
