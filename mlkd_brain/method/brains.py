@@ -14,7 +14,6 @@ from typing import Any
 
 import speechbrain as sb
 import torch
-import torch.nn.functional as F
 from sklearn.metrics import accuracy_score, recall_score
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.logger import get_logger
@@ -22,9 +21,14 @@ from torch.nn.utils import get_total_norm
 
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.data.samplers import LengthBucketSampler
+from mlkd_brain.errors import InputError
 from mlkd_brain.method.gradients import gradient_norms, shares
 from mlkd_brain.method.lobes import Classification, EmotionClassifier, freeze
-from mlkd_brain.method.losses import UNLABELLED
+from mlkd_brain.method.losses import (
+    UNLABELLED,
+    balanced_weights,
+    label_loss,
+)
 from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherTargets
 from mlkd_brain.names import SELECTION
@@ -44,7 +48,7 @@ class EmotionBrain(ResumableBrain):
 
     Modules: ``model``, an ``EmotionClassifier``. Hparams: ``checkpointer``,
     ``epoch_counter``, ``learning_rate``, ``number_of_epochs`` and
-    ``train_logger``. A batch has ``sig`` and ``emo_encoded``. The epoch with the
+    ``train_logger``; ``spec_augment``, if there is one. A batch has ``sig`` and ``emo_encoded``. The epoch with the
     best UA on the validation speaker is kept. The log gives the fractions of
     each epoch's time: waiting for data, the model, the optimiser.
     """
@@ -67,23 +71,29 @@ class EmotionBrain(ResumableBrain):
         self.memory_to_log = False
         self.examples_to_log = 0
         self.steps: Any = None  # of all epochs; known in fit_fold
+        # neither is in the paper, nor in every yaml
+        self.spec_augment = getattr(self.hparams, "spec_augment", None)
+        self.class_weights: torch.Tensor | None = None
 
     def fit_fold(self, datasets: dict[str, DynamicItemDataset]) -> None:
         """Train on one part of a fold and validate on another.
 
         Hparams, besides those of the class: ``batch_size``, ``bucket_jitter``,
-        ``seed``, ``train_dataloader_opts`` and ``valid_dataloader_opts``.
+        ``seed``, ``train_dataloader_opts`` and ``valid_dataloader_opts``; if
+        there are any, ``class_weights``, ``balanced_sampling``, ``n_classes``.
 
         Arguments
         ---------
         datasets : dict
             "train" and "valid", see ``mlkd_brain.data.pipelines.dataio_prep``.
         """
+        labels = self._balance(datasets["train"])
         # under this name fit looks for the sampler, to set its epoch
         self.train_sampler = self._batches(
             datasets["train"],
             self.hparams.bucket_jitter,
             self.grad_accumulation_factor,
+            labels,
         )
         self.memory_to_log = True
         batches = self.hparams.number_of_epochs * len(self.train_sampler)
@@ -106,7 +116,25 @@ class EmotionBrain(ResumableBrain):
             },
         )
 
-    def _batches(self, dataset, bucket_jitter, steps_multiple=1):
+    def _balance(self, dataset):
+        """Set ``class_weights``; the labels where batches are balanced too."""
+        weighted = getattr(self.hparams, "class_weights", None)
+        sampled = getattr(self.hparams, "balanced_sampling", False)
+        if weighted not in (None, "balanced"):
+            raise InputError(
+                f"Bad value '{weighted}' for class_weights, expected 'balanced' "
+                "or null."
+            )
+        if not weighted and not sampled:
+            return None
+        with dataset.output_keys_as(["emo_encoded"]):  # reads no audio
+            labels = torch.cat([item["emo_encoded"] for item in dataset])
+        if weighted:
+            weights = balanced_weights(labels, self.hparams.n_classes)
+            self.class_weights = weights.to(self.device)
+        return labels.tolist() if sampled else None
+
+    def _batches(self, dataset, bucket_jitter, steps_multiple=1, labels=None):
         return LengthBucketSampler(
             [dataset.data[key]["duration"] for key in dataset.data_ids],
             self.hparams.batch_size,
@@ -114,6 +142,7 @@ class EmotionBrain(ResumableBrain):
             self.hparams.seed,
             steps_multiple,
             *rank_and_size(),
+            labels,
         )
 
     def _train_loader_specifics(self, dataset, loader_kwargs):
@@ -124,6 +153,8 @@ class EmotionBrain(ResumableBrain):
         """Classify a batch: logits, hidden states and frame mask."""
         wav_lens = batch.sig.lengths  # as loaded: on the CPU they are at hand
         batch = batch.to(self.device, non_blocking=True)
+        if self.spec_augment is not None:
+            self.spec_augment.choose(batch.id)
         if not self.memory_to_log or stage != sb.Stage.TRAIN:
             return self.modules.model(batch.sig.data, wav_lens)
         with SavedActivations(self.modules.parameters()) as saved:
@@ -196,7 +227,8 @@ class EmotionBrain(ResumableBrain):
 
     def objective(self, predictions, labels, batch, stage) -> tuple:
         """Loss, (), and the terms to be logged by name: cross-entropy."""
-        loss = F.cross_entropy(predictions.logits, labels)
+        weights = self.class_weights if stage == sb.Stage.TRAIN else None
+        loss = label_loss(predictions.logits, labels, weights)
         return loss, {"ce": loss}
 
     def on_fit_start(self) -> None:
@@ -379,6 +411,7 @@ class DistillationBrain(EmotionBrain):
             self.targets.blocks,
             predictions.frame_mask,
             labels,
+            self.class_weights,
         )
         if 0 < self.step <= self.hparams.gradient_share_batches:
             weighted = self.hparams.objective.weighted(terms)

@@ -44,6 +44,8 @@ class NoiseSampler:
         validation.
     held_out_noise : str, optional
         A type that is never sampled.
+    reverberation : mlkd_brain.noise.reverberation.Reverberation, optional
+        Rooms in which the speech is put before.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class NoiseSampler:
         seed: int,
         epoch_counter: Any = None,
         held_out_noise: str | None = None,
+        reverberation: Any = None,
     ):
         if weighting not in WEIGHTINGS:
             raise InputError(
@@ -81,6 +84,7 @@ class NoiseSampler:
         self.weighting, self.seed = weighting, seed
         self.epoch_counter = epoch_counter
         self.held_out_noise = held_out_noise
+        self.reverberation = reverberation
         self.types: list[str] = []
 
     def resolve(self) -> None:
@@ -89,8 +93,11 @@ class NoiseSampler:
         Raises
         ------
         InputError
-            If the held-out noise is not in the bank, or nothing else is.
+            If the held-out noise is not in the bank, or nothing else is; if
+            there are no rooms where some are asked for.
         """
+        if self.reverberation is not None:
+            self.reverberation.prepare()
         held_out = self.held_out_noise
         self.types = [name for name in self.bank.types if name != held_out]
         if held_out is not None and held_out not in self.bank.types:
@@ -125,6 +132,10 @@ class NoiseSampler:
         """The utterance with its noise, (time,), float32; see ``bank.mix``."""
         sample = self.sample(utterance)
         options = self.part, self.weighting, utterance
+        if self.reverberation is not None:
+            speech, speech_level = self.reverberation(
+                utterance, speech, speech_level, self.weighting
+            )
         return self.bank.mix(speech, speech_level, sample, *options)
 
 
