@@ -7,6 +7,7 @@ Authors
 """
 
 import json
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ from mlkd_brain.schema import STRICT, Schema, shown, unit
 DESCRIPTION = ["ID", "wav", "spk_id", "session", "gender", "style", "emo"]
 LEVELS = [f"level_{weighting}" for weighting in WEIGHTINGS]  # dBov
 COLUMNS = ["ID", "duration", *DESCRIPTION[1:], *LEVELS]
+FOLD = "fold"  # optional: speakers who are held out together
 SOURCE = "manifests.json"  # what the manifests were made from
 INDEX = "recordings.json"  # what was found in the recordings
 ROOT = "$data_root"  # begins each path, in the place of the data_folder
@@ -56,7 +58,7 @@ class Row(TypedDict, total=False):
     """Columns of a manifest."""
 
     __pydantic_config__ = STRICT  # type: ignore
-    ID: FileName
+    ID: Text
     duration: Annotated[float, Field(gt=0, le=100_000), unit("s")]
     wav: Text
     spk_id: FileName
@@ -82,8 +84,8 @@ def write_manifests(
     Arguments
     ---------
     utterances : list of dict
-        One for each utterance, with the keys of ``DESCRIPTION``; ``wav`` is
-        relative to ``data_folder``.
+        One for each utterance, with the keys of ``DESCRIPTION`` and perhaps
+        ``fold``; ``wav`` is relative to ``data_folder``, or absolute.
     data_folder : str or pathlib.Path
         Root of the corpus.
     manifest_folder : str or pathlib.Path
@@ -92,7 +94,8 @@ def write_manifests(
     Raises
     ------
     InputError
-        If recordings are missing or damaged: all of them are named.
+        If two utterances have one ID, or recordings are missing or damaged: all
+        of them are named.
     """
     data_folder = pathlib.Path(data_folder)
     manifest_folder = pathlib.Path(manifest_folder)
@@ -109,7 +112,8 @@ def write_manifests(
 
 
 def _write_speakers(table, source, manifest_folder):
-    table["wav"] = f"{ROOT}/" + table["wav"]
+    inside = ~table["wav"].map(os.path.isabs).astype(bool)
+    table.loc[inside, "wav"] = f"{ROOT}/" + table["wav"]
     with replaced_folder(manifest_folder) as folder:
         for speaker, part in table.groupby("spk_id"):
             part.to_csv(folder / f"{quote(speaker, safe='')}.csv", index=False)
@@ -259,7 +263,8 @@ def _measure_all(utterances, data_folder):
     if damaged:
         more = f" ({len(damaged)} such files)" if len(damaged) > 1 else ""
         raise InputError(" | ".join(damaged[:5]) + more)
-    return pandas.DataFrame(rows)[COLUMNS]
+    table = pandas.DataFrame(rows)
+    return table[[*COLUMNS, *([FOLD] if FOLD in table else [])]]
 
 
 def _measure(path):

@@ -49,6 +49,8 @@ class NoiseSampler:
     noise_per : str
         "epoch": an utterance has another noise in every epoch; "utterance": it
         has one for good.
+    reverberation : mlkd_brain.noise.reverberation.Reverberation, optional
+        Rooms in which the speech is put before.
 
     Raises
     ------
@@ -75,6 +77,7 @@ class NoiseSampler:
         epoch_counter: Any = None,
         held_out_noise: str | None = None,
         noise_per: str = "epoch",
+        reverberation: Any = None,
     ):
         if weighting not in WEIGHTINGS:
             raise InputError(
@@ -92,6 +95,7 @@ class NoiseSampler:
         self.weighting, self.seed = weighting, seed
         self.epoch_counter = epoch_counter if noise_per == "epoch" else None
         self.held_out_noise = held_out_noise
+        self.reverberation = reverberation
         self.types: list[str] = []
 
     def resolve(self) -> None:
@@ -100,8 +104,11 @@ class NoiseSampler:
         Raises
         ------
         InputError
-            If the held-out noise is not in the bank, or nothing else is.
+            If the held-out noise is not in the bank, or nothing else is; if
+            there are no rooms where some are asked for.
         """
+        if self.reverberation is not None:
+            self.reverberation.prepare()
         held_out = self.held_out_noise
         self.types = [name for name in self.bank.types if name != held_out]
         if held_out is not None and held_out not in self.bank.types:
@@ -136,6 +143,10 @@ class NoiseSampler:
         """The utterance with its noise, (time,), float32; see ``bank.mix``."""
         sample = self.sample(utterance)
         options = self.part, self.weighting, utterance
+        if self.reverberation is not None:
+            speech, speech_level = self.reverberation(
+                utterance, speech, speech_level, self.weighting
+            )
         return self.bank.mix(speech, speech_level, sample, *options)
 
 

@@ -202,6 +202,21 @@ def _notes(predictions, protocols, spread):
             "test noise comes from ranges of the recordings that training and "
             "validation did not use"
         )
+    notes += _missing_labels(protocols)
     if any(protocol.get("encoder_hub") for protocol in protocols):
         notes.append("the epoch was chosen by UA on the validation speaker")
     return "\n".join(f"- {note}" for note in notes)
+
+
+def _missing_labels(protocols):
+    """Folds whose test speakers lack a label, by what they lack."""
+    folds: dict[str, set[int]] = {}
+    for protocol in protocols:
+        missing = protocol.get("missing_labels", {}).get("test")
+        if missing:
+            folds.setdefault(listed(missing), set()).add(protocol["fold"])
+    return [
+        f"no test utterance of {labels} in fold {listed(sorted(own))}: UA of "
+        "such a fold is the mean recall of the labels that it has"
+        for labels, own in folds.items()
+    ]

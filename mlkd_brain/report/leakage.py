@@ -1,8 +1,10 @@
 """The command ``mlkd check``: does anything leak from test to training?
 
     mlkd check results
+    mlkd check my.csv
 
-It also finds predictions that are missing or doubled.
+It also finds predictions that are missing or doubled. A CSV is an own corpus,
+see ``mlkd_brain.data.corpus_check``.
 
 Authors
  * The MLKD team 2026
@@ -19,6 +21,7 @@ from typing import NamedTuple
 import pandas
 from pandas import DataFrame
 
+from mlkd_brain.data.corpus_check import main as check_corpus
 from mlkd_brain.names import CLEAN, PREDICTIONS, PROTOCOL
 from mlkd_brain.report.command import add_runs
 from mlkd_brain.report.results import (
@@ -54,10 +57,13 @@ def main(argv: list[str]) -> int:
     int
         Exit status: 1 if there are problems.
     """
+    if any(word.lower().endswith(".csv") for word in argv):
+        return check_corpus(argv)
     parser = argparse.ArgumentParser(
         prog="mlkd check",
         description="Look for leaks between training and test, and for missing "
-        "or doubled predictions; exit status 1 if there are any.",
+        "or doubled predictions; exit status 1 if there are any. A CSV is an own "
+        "corpus: what it holds and lacks; see mlkd check my.csv --help.",
     )
     add_runs(parser)
     options = parser.parse_args(argv)

@@ -95,8 +95,12 @@ class StudyContent:
         for fold in self.study.settings["folds"]:
             fold_speakers(groups, fold, hparams["validates_on"])
         hparams["noise_bank"].prepare()
+        rooms = hparams.get("reverberation")
+        if rooms is not None:
+            rooms.prepare()
         return {
             "hparams": settings(file, overrides),
+            "impulse_responses": rooms and fingerprint(rooms.checksums),
             "encoder": encoder and fingerprint_folder(encoder),
             "manifests": fingerprint_folder(manifests, "*.csv"),
             "recordings": recordings_of(manifests),

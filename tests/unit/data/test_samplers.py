@@ -1,5 +1,7 @@
 """Batches: every utterance once an epoch, in an order of seed and epoch."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -148,3 +150,33 @@ def test_every_utterance_weighs_the_same_in_the_gradient(
                 weights[batch] += 1 / len(batch)
     tenths = [part.mean() for part in np.array_split(weights, 7)]
     assert tenths / weights.mean() == pytest.approx(np.ones(7), abs=0.01)
+
+
+@pytest.mark.parametrize("labels", [[0] * 20 + [1] * 3 + [2] * 7, "aab" * 10])
+def test_balanced_batches_have_as_many_of_each_label(labels):
+    durations = np.random.default_rng(0).uniform(1, 5, len(labels))
+    sampler = LengthBucketSampler(durations, 4, 0.2, seed=1, labels=[*labels])
+    seen = set()
+    for epoch in range(1, 9):
+        sampler.set_epoch(epoch)
+        drawn = [index for batch in sampler for index in batch]
+        assert len(drawn) == len(labels)
+        counts = Counter(labels[index] for index in drawn)
+        assert max(counts.values()) - min(counts.values()) <= 1
+        repeats = Counter(drawn)
+        for label in set(labels):  # nobody comes twice before all have come
+            own = [repeats[i] for i, name in enumerate(labels) if name == label]
+            assert max(own) - min(own) <= 1
+        seen |= set(drawn)
+    assert seen == set(range(len(labels)))
+
+
+def test_balanced_batches_are_shared_among_processes():
+    labels, durations = [0] * 12 + [1] * 4, [1.0] * 16
+    both = [
+        LengthBucketSampler(durations, 4, 0.2, 1, 1, rank, 2, labels)
+        for rank in range(2)
+    ]
+    alone = LengthBucketSampler(durations, 4, 0.2, 1, 2, labels=labels)
+    shared = sorted(i for sampler in both for batch in sampler for i in batch)
+    assert shared == sorted(i for batch in alone for i in batch)

@@ -27,7 +27,8 @@ loader:
 
 @pytest.fixture
 def run(tmp_path):
-    """A yaml, and the folder of a run that was started with it."""
+    """A yaml, and the folder of a run that has learned with it."""
+    (tmp_path / "save" / "CKPT+1").mkdir(parents=True)
     (tmp_path / "some.yaml").write_text(YAML)
     resolved = YAML.replace("!ref <batch_size>", "4")
     resolved = resolved.replace("!ref <num_workers>", "0")
@@ -69,18 +70,24 @@ def test_speechbrains_options_belong_to_a_runs_settings(yaml, key, tmp_path):
     with open(file) as stream:
         resolved = resolve_references(stream, plain.overrides)
     (tmp_path / HPARAMS).write_text(resolved.getvalue())
+    (tmp_path / "save" / "CKPT+1").mkdir(parents=True)
     refuse_other_settings(file, plain.overrides, tmp_path)
     with pytest.raises(InputError, match=f"with {key} .*, not"):
         refuse_other_settings(file, given.overrides, tmp_path)
 
 
 def test_a_protocol_has_what_decides_on_the_steps(tmp_path, monkeypatch):
-    monkeypatch.setattr(protocol_module, "_speakers", lambda run: {})
+    monkeypatch.setattr(protocol_module, "_parts", lambda run: {})
     monkeypatch.setenv("WORLD_SIZE", "2")
     bank = NoiseBank(tmp_path / "nowhere", tmp_path / "cache")
     hparams = {"system": "teacher", "seed": 1, "fold": 1, "snrs_db": [0]}
     hparams |= {"output_folder": tmp_path, "noise_bank": bank}
-    hparams |= {"weighting": "none", "noise_per": "utterance", **OPTIONS}
+    hparams |= {
+        "emotions": ["ang"],
+        "weighting": "none",
+        "noise_per": "utterance",
+        **OPTIONS,
+    }
     protocol_module.write_protocol(hparams, "cuda:1")
     written = protocol_module.read_protocol(tmp_path)
     expected = {**OPTIONS, "device": "cuda", "processes": 2}
@@ -99,6 +106,20 @@ def test_workers_that_persist_are_refused():
     words = ["--train_dataloader_opts", "{persistent_workers: True}"]
     with pytest.raises(InputError, match="the noise of the first epoch"):
         read_command_line([file, *words])
+
+
+def test_settings_that_nothing_was_learned_with_bind_nobody(run):
+    yaml, folder = run
+    (folder / "save" / "CKPT+1").rmdir()
+    refuse_other_settings(yaml, "lr: 0.2", folder)
+
+
+@pytest.mark.parametrize("content", ["", "a: [", "- 1\n", "\0"])
+def test_damaged_settings_are_named(run, content):
+    yaml, folder = run
+    (folder / HPARAMS).write_text(content)
+    with pytest.raises(InputError, match=f"{HPARAMS}: cannot be read"):
+        refuse_other_settings(yaml, "", folder)
 
 
 def test_reading_protocols_and_manifests_imports_no_torch():
