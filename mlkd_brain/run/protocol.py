@@ -26,6 +26,8 @@ FORMER_KEY = "wav2vec2_hub"  # of encoder_hub
 OPTIMISATION = ("precision", "grad_accumulation_factor", "max_grad_norm")
 #: Keys that may change when a run is resumed.
 CHANGEABLE = {
+    "noise_cache",  # as every folder
+    "train_log",
     "number_of_epochs",
     "num_workers",
     "ckpt_interval_minutes",
