@@ -110,6 +110,8 @@ def read_rows(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
 def _name_of(wav):
     """An ID from a path: without its suffix, one name for a file system."""
     path = pathlib.PurePosixPath(wav)
+    if not path.name:  # ".", which is no recording
+        return wav
     return "-".join(path.with_suffix("").parts).lstrip("/-")
 
 

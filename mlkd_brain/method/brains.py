@@ -36,6 +36,8 @@ from mlkd_brain.run.step_seed import seed_step
 
 logger = get_logger(__name__)
 
+EXAMPLES = 2  # inputs of the validation that the tracker gets as audio
+
 
 class EmotionBrain(ResumableBrain):
     """Learns emotions from labels alone: the teacher, the unsupervised student.
@@ -63,6 +65,7 @@ class EmotionBrain(ResumableBrain):
         self.max_grad_norm = self.max_grad_norm or math.inf
         self.clock = EpochClock(self.device)
         self.memory_to_log = False
+        self.examples_to_log = 0
         self.steps: Any = None  # of all epochs; known in fit_fold
 
     def fit_fold(self, datasets: dict[str, DynamicItemDataset]) -> None:
@@ -167,10 +170,29 @@ class EmotionBrain(ResumableBrain):
         # to be read at the epoch's end
         self.references.append(labels)
         self.decisions.append(predictions.logits.argmax(dim=-1))
+        if stage == sb.Stage.VALID:
+            self.snrs_db += self._snrs_of(batch)
+            self._log_examples(batch)
         if stage != sb.Stage.TRAIN or self.train_sampler is None:
             return loss
         # batches differ by one in size; every utterance counts the same
         return loss * len(labels) / self.train_sampler.mean_size
+
+    def _snrs_of(self, batch):
+        """SNR of each utterance, dB; none where validation is on clean speech."""
+        noise = getattr(self.hparams, "valid_noise", None)
+        return [noise.sample(name).snr_db for name in batch.id] if noise else []
+
+    def _log_examples(self, batch):
+        """Give the tracker the first inputs of the validation, to listen to."""
+        wavs, lengths = batch.sig
+        for name, wav, length in zip(batch.id, wavs, lengths):
+            if self.examples_to_log == 0:
+                return
+            self.examples_to_log -= 1
+            valid = wav[: round(float(length) * len(wav))]
+            epoch = self.hparams.epoch_counter.current
+            self.hparams.train_logger.log_audio(f"valid/{name}", valid, epoch)
 
     def objective(self, predictions, labels, batch, stage) -> tuple:
         """Loss, (), and the terms to be logged by name: cross-entropy."""
@@ -182,12 +204,14 @@ class EmotionBrain(ResumableBrain):
         super().on_fit_start()
         self.first_epoch = self.hparams.epoch_counter.current
         self.started = time.monotonic()
+        self.examples_to_log = EXAMPLES
 
     def on_stage_start(self, stage, epoch: int | None = None) -> None:
         """Empties the statistics, or takes up those of a resumed epoch."""
         self.term_sums: dict[str, Any] = defaultdict(float)
         self.references: list[torch.Tensor] = []  # class indices, (batch,)
         self.decisions: list[torch.Tensor] = []
+        self.snrs_db: list[float] = []  # of each utterance that is validated on
         self.clipped: list[torch.Tensor] = []  # of each step, whether it was
         self.shares: list[dict[str, torch.Tensor]] = []  # of a distillation
         self.clock.restart()
@@ -209,7 +233,8 @@ class EmotionBrain(ResumableBrain):
         """
         stats = self._summary()
         if stage == sb.Stage.TRAIN:
-            self.train_stats = {**stats, **self._gradient_stats()}
+            rate = {"lr": self.optimizer.param_groups[0]["lr"]}
+            self.train_stats = {**stats, **rate, **self._gradient_stats()}
             self.throughput = throughput(
                 self.clock.seconds, sum_by_name(gather(self.clock.counts))
             )
@@ -246,21 +271,36 @@ class EmotionBrain(ResumableBrain):
         """Means and accuracies over the utterances of all processes."""
         own = {name: float(total) for name, total in self.term_sums.items()}
         classes = (self.references, self.decisions)
-        parts = gather((own, *(torch.cat(c).tolist() for c in classes)))
-        sums, references, decisions = zip(*parts)
-        references, decisions = sum(references, []), sum(decisions, [])
+        lists = (*(torch.cat(c).tolist() for c in classes), self.snrs_db)
+        sums, *parts = zip(*gather((own, *lists)))
+        references, decisions, snrs_db = (sum(part, []) for part in parts)
         terms = sum_by_name(sums)
         count = len(references)
+        by_snr = _ua_by_snr(references, decisions, snrs_db)
         references, decisions = _labelled(references, decisions)
-        # balanced_accuracy_score warns when a class is predicted and not present
-        present = sorted(set(references))
         return {
             **{name: terms[name] / count for name in terms},
-            "UA": recall_score(
-                references, decisions, labels=present, average="macro"
-            ),
+            "UA": _unweighted(references, decisions),
             "WA": accuracy_score(references, decisions),
+            **by_snr,
         }
+
+
+def _unweighted(references, decisions):
+    # balanced_accuracy_score warns when a class is predicted and not present
+    present = sorted(set(references))
+    return recall_score(references, decisions, labels=present, average="macro")
+
+
+def _ua_by_snr(references, decisions, snrs_db):
+    """UA of the utterances at each SNR, for the log."""
+    pairs = defaultdict(list)
+    for reference, decision, snr_db in zip(references, decisions, snrs_db):
+        pairs[snr_db].append((reference, decision))
+    return {
+        f"UA {snr_db:g} dB": _unweighted(*zip(*pairs[snr_db]))
+        for snr_db in sorted(pairs)
+    }
 
 
 def _labelled(references, decisions):

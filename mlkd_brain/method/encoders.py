@@ -26,7 +26,7 @@ from transformers import AutoConfig, AutoModel
 from transformers.utils import logging as transformers_logging
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.method.embedded import EMBEDDED, FOLDER
+from mlkd_brain.method.embedded import folder_of, random_model, random_seed
 from mlkd_brain.method.padding import (
     grid_length,
     normalise_waveforms,
@@ -65,8 +65,8 @@ class SpeechEncoder(HFTransformersInterface):
     ---------
     source : str
         Hub name, e.g. "facebook/wav2vec2-base" or "openai/whisper-tiny.en", a
-        local folder, or "embedded". A local folder is read without any network
-        call.
+        local folder, "embedded", or "embedded_random_<seed>". A local folder is
+        read without any network call.
     save_path : str or pathlib.Path
         Where a download is kept.
     kept_layers : list of int, optional
@@ -105,7 +105,7 @@ class SpeechEncoder(HFTransformersInterface):
         if cls is SpeechEncoder:
             with _readable(source):
                 config = AutoConfig.from_pretrained(
-                    _folder_of(source), cache_dir=str(save_path)
+                    folder_of(source), cache_dir=str(save_path)
                 )
             cls = family_of(config.model_type)
         return super().__new__(cls)
@@ -121,8 +121,11 @@ class SpeechEncoder(HFTransformersInterface):
     ):
         self.source = source
         with _readable(source), _quiet_transformers():
-            super().__init__(_folder_of(source), str(save_path))
-            self._take_settings(_folder_of(source), str(save_path))
+            super().__init__(folder_of(source), str(save_path))
+            self._take_settings(folder_of(source), str(save_path))
+        seed = random_seed(source)
+        if seed is not None:
+            self.model = random_model(self.model.config, seed)
         self._set_layerdrop(layerdrop)
         if freeze_feature_extractor:
             self._freeze_convs()
@@ -342,10 +345,6 @@ def family_of(model_type: str) -> type[SpeechEncoder]:
     from mlkd_brain.method.whisper import WhisperEncoder
 
     return WhisperEncoder if model_type == "whisper" else Wav2Vec2Encoder
-
-
-def _folder_of(source):
-    return str(FOLDER) if source == EMBEDDED else str(source)
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ CHANGEABLE = {
     "allow_partial",
     "gradient_checkpointing",
     "save_mixtures",
+    "tracker",
     "teacher_cache",
     "feature_cache",
 }
@@ -138,6 +139,8 @@ def _fixed(value):
 def write_protocol(hparams: dict[str, Any], **facts) -> None:
     """Write protocol.json: what a run's numbers depend on.
 
+    Among it the noise, weighting and SNRs of the run's own evaluation.
+
     Arguments
     ---------
     hparams : dict
@@ -154,8 +157,12 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
     folder = pathlib.Path(hparams["output_folder"])
     if facts.get("teacher"):
         facts["teacher_speakers"] = _speakers(hparams["teacher_folder"])
+    bank = hparams["noise_bank"]
+    if bank.noise_folder.is_dir():  # a teacher learns without
+        bank.prepare()
+        facts["noise_evaluated"] = bank.checksums
     if "noise_heard" in facts:
-        facts["noise_ranges"] = noise_ranges(hparams["noise_bank"])
+        facts["noise_ranges"] = noise_ranges(bank)
     keys = ("system", "seed", "fold", "weighting", "snrs_db")
     libraries = library_versions("torch", "speechbrain", "transformers")
     protocol = {
@@ -200,7 +207,10 @@ def noise_ranges(bank) -> dict[str, dict[str, list[int]]]:
 
 
 def _refuse_other_facts(folder, before, protocol):
-    for fact in ("speakers", "noise_heard", "teacher", "processes"):
+    facts = ["speakers", "noise_heard", "teacher", "processes"]
+    if before.keys() & protocol.keys() & {"noise_evaluated"}:
+        facts.append("noise_evaluated")  # a teacher may get its noise later
+    for fact in facts:
         if before.get(fact) != protocol.get(fact):
             raise InputError(
                 f"{folder}: was trained with another value of {fact} than it "

@@ -23,7 +23,10 @@ LAYERS = [2, 4]
 
 class Log:
     def __init__(self):
-        self.epochs = []
+        self.epochs, self.audio = [], []
+
+    def log_audio(self, name, wav, epoch):
+        self.audio.append((name, len(wav), epoch))
 
     def log_stats(self, **stats):
         self.epochs.append(stats)

@@ -69,7 +69,6 @@ def train(hparams_file, hparams, run_opts, overrides):
         kwargs={
             "teacher": teacher,
             "noise_heard": noises["train"].recordings(),
-            "noise_evaluated": hparams["noise_bank"].checksums,
         },
     )
     label_encoder = make_label_encoder(

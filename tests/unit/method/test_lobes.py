@@ -15,6 +15,7 @@ from transformers.utils.logging import is_progress_bar_enabled
 
 import mlkd_brain.method.encoders as encoders_module
 from mlkd_brain.errors import InputError
+from mlkd_brain.method.embedded import save_random_encoder
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier, copy_teacher, freeze
 
@@ -282,3 +283,18 @@ def test_what_was_downloaded_once_needs_no_network(
     theirs = SpeechEncoder(str(encoders("wav2vec2")))
     weights = theirs.state_dict()
     assert all(torch.equal(weights[n], v) for n, v in ours.state_dict().items())
+
+
+def test_a_random_embedded_encoder_has_a_name_and_no_files(
+    tmp_path, monkeypatch
+):
+    folder = save_random_encoder(tmp_path / "encoder", seed=7)
+    monkeypatch.chdir(tmp_path / "encoder")
+    before = sorted(tmp_path.rglob("*"))
+    named, kept = SpeechEncoder("embedded_random_7"), SpeechEncoder(folder)
+    pretrained = SpeechEncoder("embedded").state_dict()
+    for name, value in named.state_dict().items():
+        assert torch.equal(value, kept.state_dict()[name])
+        # norms and biases start at constants
+        assert value.std() == 0 or not torch.equal(value, pretrained[name])
+    assert sorted(tmp_path.rglob("*")) == before
