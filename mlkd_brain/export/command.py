@@ -45,3 +45,4 @@ def main(argv):
     from mlkd_brain.export.formats import export
 
     export(options.run_folder, options.to, options.out)
+    print(f"wrote {options.out}")

@@ -9,6 +9,7 @@ Authors
  * The MLKD team 2026
 """
 
+import json
 import pathlib
 import re
 
@@ -16,6 +17,7 @@ from mlkd_brain.errors import InputError, nearest
 from mlkd_brain.names import HPARAMS
 from mlkd_brain.run.command_line import split_words
 from mlkd_brain.run.plain_yaml import (
+    AN_OBJECT,
     as_word,
     plain_values,
     read_yaml_text,
@@ -62,7 +64,11 @@ def words_of_run(argv: list[str]) -> list[str]:
         "save_folder": run / "save",
         "train_log": run / "train_log.txt",
     }
-    kept = {k: v for k, v in plain_values(text).items() if k in keys}
+    kept = {
+        key: value
+        for key, value in plain_values(text).items()
+        if key in keys and AN_OBJECT not in json.dumps(value)
+    }
     words = {k: as_word(v) for k, v in {**kept, **own}.items()}
     pairs = (f"--{key}={word}" for key, word in {**words, **given}.items())
     return [str(hparams_file), *pairs, *sorted(flags)]

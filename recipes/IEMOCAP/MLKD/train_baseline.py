@@ -25,6 +25,7 @@ from mlkd_brain.baseline.system import fit_fold, noise_facts
 from mlkd_brain.data.pipelines import dataio_prep
 from mlkd_brain.errors import cli_errors
 from mlkd_brain.files import leaving_nothing
+from mlkd_brain.run.console import open_console
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
@@ -51,6 +52,7 @@ def main(argv):
         hyperparams_to_save=hparams_file,
         overrides=overrides,
     )
+    open_console(hparams)
     write_protocol(hparams, **noise_facts(hparams))
     label_encoder = make_label_encoder(
         hparams["emotions"], hparams["save_folder"]

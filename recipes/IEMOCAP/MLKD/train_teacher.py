@@ -23,6 +23,7 @@ from mlkd_brain.errors import cli_errors
 from mlkd_brain.files import leaving_nothing
 from mlkd_brain.inference.loading import keep_encoder_settings
 from mlkd_brain.method.brains import EmotionBrain
+from mlkd_brain.run.console import open_console
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
@@ -43,6 +44,7 @@ def main(argv):
         hyperparams_to_save=hparams_file,
         overrides=overrides,
     )
+    open_console(hparams)
     run_on_main(write_protocol, args=[hparams])
 
     label_encoder = make_label_encoder(

@@ -24,6 +24,7 @@ from speechbrain.utils.data_pipeline import provides, takes
 from mlkd_brain.errors import InputError, cli_errors
 from mlkd_brain.method.embedded import save_pretrained_encoder
 from mlkd_brain.pretraining.brain import PretrainingBrain
+from mlkd_brain.run.console import open_console
 from mlkd_brain.run.experiment import load_hparams
 from mlkd_brain.run.protocol import refuse_other_settings
 
@@ -81,6 +82,7 @@ def main(argv):
         hyperparams_to_save=hparams_file,
         overrides=overrides,
     )
+    open_console(hparams)
     datasets = dataio_prep(hparams)
     brain = PretrainingBrain(
         modules=hparams["modules"],
@@ -91,6 +93,7 @@ def main(argv):
     )
     brain.fit_speech(datasets)
     save_pretrained_encoder(hparams["encoder"], f"{output_folder}/encoder")
+    print(f"wrote {output_folder}/encoder")
 
 
 if __name__ == "__main__":
