@@ -17,6 +17,7 @@ from mlkd_brain.errors import DEBUG, InputError, cli_errors, nearest
 COMMANDS = {
     "report": ("report.command", "tables, figures and tests of a study"),
     "check": ("report.leakage", "look for leaks between training and test"),
+    "watch": ("report.watch", "curves of a training, as it goes on"),
     "predict": ("inference.command", "emotions of recordings"),
     "export": ("export.command", "a trained model for other programs"),
     "demo": ("demo.command", "compare systems in the browser"),

@@ -5,12 +5,12 @@ Authors
 """
 
 import hashlib
-import os
 from urllib.parse import quote
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from mlkd_brain.disk import replaced_file
 from mlkd_brain.errors import InputError
 
 #: Bytes of a name before its suffix; file systems take 255 with it.
@@ -48,12 +48,18 @@ class TensorStore:
         return self.folder / f"{name}.safetensors"
 
     def __contains__(self, key):
-        return self._path(key).is_file()
+        """Whether the file is there and whole, so that its tensors can be read."""
+        path = self._path(key)
+        try:
+            with safe_open(path, "pt"):  # compares its header with its size
+                return True
+        except (OSError, SafetensorError):
+            return False
 
     def __setitem__(self, key, tensors):
-        unfinished = self._path(key).with_suffix(".unfinished")
-        save_file(tensors, unfinished)
-        os.replace(unfinished, self._path(key))
+        size = sum(t.numel() * t.element_size() for t in tensors.values())
+        with replaced_file(self._path(key), size) as unfinished:
+            save_file(tensors, unfinished)
 
     def __getitem__(self, key):
         try:

@@ -26,7 +26,7 @@ HEADER = ["", "a fold, hours", "ten folds, hours", "memory, GB", "disk, GB"]
 NOTE = (
     "Hours are computed: steps, validations and checkpoints were timed and "
     "multiplied by {epochs} epochs of {steps} batches, teacher and student; "
-    "\"the student alone\" where the teacher's were not timed. Folds "
+    '"the student alone" where the teacher\'s were not timed. Folds '
     "go side by side on eight GPUs, in two turns. Memory is the measured peak on "
     "the card, disk the measured size of the runs and of the cache, for ten folds."
 )

@@ -7,6 +7,7 @@ Authors
 """
 
 import logging
+import pathlib
 import sys
 from typing import Any
 
@@ -17,18 +18,25 @@ from mlkd_brain.errors import DEBUG
 from mlkd_brain.run.epoch_clock import as_clock
 
 logger = get_logger(__name__)
+#: For ``sb.create_experiment_directory``.
+LOG_CONFIG = str(pathlib.Path(__file__).with_name("log_config.yaml"))
 
 
-class _Ours(logging.Filter):
-    """Lets pass what this project logs, and every library's errors."""
+class Ours(logging.Filter):
+    """Lets pass what this project logs, and every library's errors.
+
+    With ``--debug`` everything.
+    """
 
     def filter(self, record):
+        if DEBUG in sys.argv:
+            return True
         ours = record.name.partition(".")[0] == "mlkd_brain"
         level = logging.INFO if ours else logging.ERROR
         return record.levelno >= level
 
 
-class _Plain(logging.Formatter):
+class Plain(logging.Formatter):
     """The message; a warning says that it is one."""
 
     def format(self, record):
@@ -37,8 +45,8 @@ class _Plain(logging.Formatter):
         return text if is_plain else f"{record.levelname.lower()}: {text}"
 
 
-def open_console(hparams: dict[str, Any]) -> None:
-    """Keep to our own lines from now on; ``--debug`` leaves all of them.
+def show_run(hparams: dict[str, Any]) -> None:
+    """The first line: which run, and where.
 
     Arguments
     ---------
@@ -46,12 +54,6 @@ def open_console(hparams: dict[str, Any]) -> None:
         Of the run, whose folder and log were made.
     """
     logging.captureWarnings(True)  # into the log
-    for handler in logging.getLogger().handlers:
-        to_file = isinstance(handler, logging.FileHandler)
-        if isinstance(handler, logging.StreamHandler) and not to_file:
-            handler.setFormatter(_Plain("%(message)s"))
-            if DEBUG not in sys.argv:
-                handler.addFilter(_Ours())
     fold = f", fold {hparams['fold']}" if "fold" in hparams else ""
     logger.info(
         f"{hparams['output_folder']}: trains {hparams['system']}{fold}; its log "

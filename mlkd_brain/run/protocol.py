@@ -12,10 +12,11 @@ from collections.abc import Collection
 from typing import Any
 
 from hyperpyyaml import resolve_references
+from ruamel.yaml.error import YAMLError
 
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.errors import InputError
-from mlkd_brain.files import has_checkpoint, write_json
+from mlkd_brain.files import has_checkpoint, write_json, write_text
 from mlkd_brain.fingerprint import library_versions
 from mlkd_brain.names import HPARAMS, PROTOCOL
 from mlkd_brain.run.plain_yaml import all_values
@@ -27,10 +28,12 @@ OPTIMISATION = ("precision", "grad_accumulation_factor", "max_grad_norm")
 CHANGEABLE = {
     "number_of_epochs",
     "num_workers",
+    "ckpt_interval_minutes",
     "skip_prep",
     "allow_partial",
     "gradient_checkpointing",
     "save_mixtures",
+    "tracker",
     "teacher_cache",
     "feature_cache",
 }
@@ -64,11 +67,12 @@ def refuse_other_settings(
         If the run there has another value for a key.
     """
     before = pathlib.Path(output_folder) / HPARAMS
-    if not before.is_file():
+    # without a checkpoint nothing of the earlier start is used
+    if not before.is_file() or not has_checkpoint(output_folder):
         return
     with open(hparams_file, encoding="utf-8") as stream:
         now = all_values(resolve_references(stream, overrides))
-    then = all_values(before.read_text(encoding="utf-8"))
+    then = read_settings(before)
     for key in sorted(
         then.keys() & now.keys() - CHANGEABLE - {*also_changeable}
     ):
@@ -79,6 +83,48 @@ def refuse_other_settings(
                 f"{now[key]}. Give this run a name of its own with --system, or "
                 "delete that folder."
             )
+
+
+def read_settings(path: str | pathlib.Path) -> dict[str, Any]:
+    """Keys and values of a run's hyperparams.yaml; nothing is executed.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    try:
+        return all_values(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, AttributeError, YAMLError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({type(error).__name__}), so that nobody "
+            "knows with what the run was started. Put a copy in its place, or "
+            "delete the folder and train anew."
+        ) from None
+
+
+def keep_settings(
+    hparams_file: str | pathlib.Path, overrides: str, hparams: dict[str, Any]
+) -> None:
+    """Write a run's hyperparams.yaml, whole or not at all.
+
+    Arguments
+    ---------
+    hparams_file : str or pathlib.Path
+        The yaml.
+    overrides : str
+        Options that replace its keys.
+    hparams : dict
+        Of the run; the file goes to ``output_folder``.
+    """
+    with open(hparams_file, encoding="utf-8") as stream:
+        resolved = resolve_references(stream, overrides).read()
+    head = (
+        f"# From {pathlib.Path(hparams_file).absolute()}\n# yamllint disable\n"
+    )
+    write_text(
+        head + resolved, pathlib.Path(hparams["output_folder"]) / HPARAMS
+    )
 
 
 def _fixed(value):

@@ -9,15 +9,14 @@ Authors
  * The MLKD team 2026
 """
 
-import json
 import pathlib
 import re
 
 from mlkd_brain.errors import InputError, nearest
 from mlkd_brain.names import HPARAMS
 from mlkd_brain.run.command_line import split_words
+from mlkd_brain.run.options import OPTIONS
 from mlkd_brain.run.plain_yaml import (
-    AN_OBJECT,
     as_word,
     plain_values,
     read_yaml_text,
@@ -67,11 +66,16 @@ def words_of_run(argv: list[str]) -> list[str]:
     kept = {
         key: value
         for key, value in plain_values(text).items()
-        if key in keys and AN_OBJECT not in json.dumps(value)
+        if key in keys and (key in OPTIONS.properties or not _is_mapping(value))
     }
     words = {k: as_word(v) for k, v in {**kept, **own}.items()}
     pairs = (f"--{key}={word}" for key, word in {**words, **given}.items())
     return [str(hparams_file), *pairs, *sorted(flags)]
+
+
+def _is_mapping(value):
+    """Of objects, perhaps: references in it are resolved."""
+    return isinstance(value, dict)
 
 
 def _read_run(run):
