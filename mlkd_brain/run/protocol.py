@@ -30,6 +30,8 @@ OPTIMISATION = ("precision", "grad_accumulation_factor", "max_grad_norm")
 RECORDED = (*OPTIMISATION, "noise_per")
 #: Keys that may change when a run is resumed.
 CHANGEABLE = {
+    "noise_cache",  # as every folder
+    "train_log",
     "number_of_epochs",
     "num_workers",
     "ckpt_interval_minutes",
