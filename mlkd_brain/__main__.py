@@ -10,7 +10,7 @@ Authors
 import importlib
 import sys
 
-from mlkd_brain.errors import cli_errors
+from mlkd_brain.errors import InputError, cli_errors
 
 #: Command to its module, which has ``main(argv)``, and what it does.
 COMMANDS = {
@@ -58,18 +58,16 @@ def main(argv=None):
     SystemExit: 0
     """
     command, *options = (sys.argv[1:] if argv is None else argv) or ["--help"]
-    if command in ("-h", "--help"):
-        print(help_text())
-        raise SystemExit(0)
-    if command not in COMMANDS:
-        print(
-            f"error: mlkd has no command '{command}', expected one of "
-            f"{', '.join(COMMANDS)}.",
-            file=sys.stderr,
-        )
-        raise SystemExit(2)
-    module = importlib.import_module(f"mlkd_brain.{COMMANDS[command][0]}")
     with cli_errors():
+        if command in ("-h", "--help"):
+            print(help_text())
+            raise SystemExit(0)
+        if command not in COMMANDS:
+            raise InputError(
+                f"mlkd has no command '{command}', expected one of "
+                f"{', '.join(COMMANDS)}."
+            )
+        module = importlib.import_module(f"mlkd_brain.{COMMANDS[command][0]}")
         raise SystemExit(module.main(options))
 
 

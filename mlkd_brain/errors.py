@@ -1,11 +1,15 @@
-"""Bad input, said in one line.
+"""Bad input, in one line; and what a command prints, whoever reads it.
 
 Authors
  * The MLKD team 2026
 """
 
 import contextlib
+import os
+import select
 import sys
+
+CLOSED_PIPE = 141  # exit status of a program that SIGPIPE ends, in a shell
 
 
 class InputError(ValueError):
@@ -19,12 +23,14 @@ class InputError(ValueError):
 def cli_errors():
     """Print an ``InputError`` as one line on standard error, then exit with 2.
 
-    Every other exception keeps its traceback: it is a bug, not bad input.
+    Every other exception keeps its traceback: it is a bug, not bad input. When
+    whoever reads the output has closed it (``| head -1``), the program ends
+    quietly. A name that cannot be encoded is escaped, not an error.
 
     Raises
     ------
     SystemExit
-        With code 2, after an ``InputError``.
+        With code 2, after an ``InputError``; with 141, after a closed pipe.
 
     Example
     -------
@@ -34,8 +40,49 @@ def cli_errors():
         ...
     SystemExit: 2
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        yield
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        try:
+            yield
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+        finally:
+            sys.stdout.flush()  # here, and not at exit, where nobody catches
+    except BrokenPipeError:
+        if not _close_broken():
+            raise
+        raise SystemExit(CLOSED_PIPE) from None
+
+
+def _close_broken():
+    """Whether a standard stream is broken; those that are lead nowhere now."""
+    broken = [s for s in (sys.stdout, sys.stderr) if _is_broken(s)]
+    for stream in broken:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    return bool(broken)
+
+
+def _is_broken(stream):
+    """Whether nobody reads any more what is written here."""
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)  # errors are reported unasked
+    return bool(poll.poll(0))
+
+
+def printable(text):
+    r"""Text in one line, with what cannot be printed escaped.
+
+    Example
+    -------
+    >>> printable("a\nb\udcff.wav")
+    'a\\nb\\udcff.wav'
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode()
+        for c in text
+    )

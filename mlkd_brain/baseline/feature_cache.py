@@ -25,7 +25,7 @@ from mlkd_brain.fingerprint import (
 from mlkd_brain.tensor_store import TensorStore
 
 KINDS = ("none", "disk")
-LIBRARIES = ("numpy", "scikit-learn", "torch", "torchaudio")
+LIBRARIES = ("numpy", "scikit-learn", "torch", "torchaudio", "soxr")
 
 
 class FeatureCache:

@@ -7,6 +7,7 @@ Authors
 """
 
 import json
+import logging
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -15,12 +16,18 @@ from urllib.parse import quote, unquote
 import pandas
 from tqdm import tqdm
 
-from mlkd_brain.audio import SAMPLE_RATE, read_checked
+from mlkd_brain.audio import SAMPLE_RATE, read_checked, silence
 from mlkd_brain.errors import InputError
-from mlkd_brain.files import locked, replaced_folder, write_json
+from mlkd_brain.files import (
+    locked,
+    refuse_unwritable,
+    replaced_folder,
+    write_json,
+)
 from mlkd_brain.fingerprint import fingerprint, fingerprint_code
 from mlkd_brain.noise.levels import WEIGHTINGS, speech_level
 
+logger = logging.getLogger(__name__)
 #: Columns that a preparer fills in without opening the recording.
 DESCRIPTION = ["ID", "wav", "spk_id", "session", "gender", "style", "emo"]
 LEVELS = [f"level_{weighting}" for weighting in WEIGHTINGS]  # dBov
@@ -56,12 +63,47 @@ def write_manifests(
     data_folder = pathlib.Path(data_folder)
     manifest_folder = pathlib.Path(manifest_folder)
     utterances = sorted(utterances, key=lambda row: row["ID"])
+    for row in utterances:
+        for key in DESCRIPTION:
+            refuse_unwritable(row[key], f"{data_folder}: {key} of {row['wav']}")
+    utterances = [as_found(row, data_folder) for row in utterances]
     _refuse_missing(utterances, data_folder)
     source = _source(utterances, data_folder)
     with locked(manifest_folder):
         if _read_source(manifest_folder) != source:
             table = _measure_all(utterances, data_folder)
             _write_speakers(table, source, manifest_folder)
+
+
+def as_found(
+    utterance: dict[str, Any], data_folder: str | pathlib.Path
+) -> dict[str, Any]:
+    """An utterance whose recording may have its suffix in other letters.
+
+    Arguments
+    ---------
+    utterance : dict
+        With ``wav``, relative to ``data_folder``.
+    data_folder : str or pathlib.Path
+        Root of the corpus.
+
+    Returns
+    -------
+    dict
+        With ``wav`` as it is there; unchanged if it is not.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path")
+    >>> (folder / "a.WAV").touch()
+    >>> as_found({"wav": "a.wav"}, folder)
+    {'wav': 'a.WAV'}
+    """
+    wav = pathlib.PurePath(utterance["wav"])
+    for suffix in (wav.suffix, wav.suffix.upper(), wav.suffix.lower()):
+        if (pathlib.Path(data_folder) / wav.with_suffix(suffix)).is_file():
+            return {**utterance, "wav": str(wav.with_suffix(suffix))}
+    return utterance
 
 
 def _write_speakers(table, source, manifest_folder):
@@ -157,20 +199,28 @@ def read_speakers(
 
 
 def _measure_all(utterances, data_folder):
-    rows, damaged = [], []
+    rows, damaged, silent = [], [], []
     for row in tqdm(utterances, desc="measuring speech levels", unit="utt"):
         try:
-            rows.append({**row, **_measure(data_folder / row["wav"])})
+            waveform = read_checked(data_folder / row["wav"])
         except InputError as error:
             damaged.append(str(error))
+            continue
+        rows.append({**row, **_measure(waveform)})
+        if silence(waveform):
+            silent.append(row["wav"])
     if damaged:
         more = f" ({len(damaged)} such files)" if len(damaged) > 1 else ""
         raise InputError(" | ".join(damaged[:5]) + more)
+    if silent:
+        logger.warning(
+            f"{data_folder}: {len(silent)} recordings are silent, such as "
+            f"{silent[0]}: there is no speech, or channels that cancel."
+        )
     return pandas.DataFrame(rows)[COLUMNS]
 
 
-def _measure(path):
-    waveform = read_checked(path)
+def _measure(waveform):
     levels = {
         f"level_{weighting}": round(
             speech_level(waveform.numpy(), weighting, SAMPLE_RATE), 4

@@ -8,6 +8,7 @@ import pathlib
 from typing import Any
 
 import torch
+import yaml
 from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.logger import get_logger
 
@@ -43,7 +44,7 @@ def recover_best(
     Raises
     ------
     InputError
-        If there is none, or it belongs to another encoder.
+        If there is none, it is damaged, or it belongs to another encoder.
 
     Returns
     -------
@@ -53,6 +54,7 @@ def recover_best(
     checkpoint = None
     if pathlib.Path(save_folder).is_dir():
         checkpointer = Checkpointer(save_folder, {"model": model})
+        _refuse_damaged_meta(checkpointer, remedy)
         checkpoint = checkpointer.find_checkpoint(max_key=SELECTION)
     if checkpoint is None:
         raise InputError(
@@ -60,7 +62,8 @@ def recover_best(
         )
     try:
         checkpointer.load_checkpoint(checkpoint)
-    except RuntimeError as error:
+    except Exception as error:  # what is no pickle raises anything
+        _refuse_damaged_weights(checkpoint.path / "model.ckpt", remedy)
         raise InputError(
             f"{checkpoint.path}: was trained with another encoder or other "
             f"blocks ({str(error).splitlines()[-1].strip()}). Give the same "
@@ -68,6 +71,35 @@ def recover_best(
         ) from None
     _warn_of_early_stop(checkpointer, pathlib.Path(save_folder).parent)
     return {key: checkpoint.meta[key] for key in ("UA", "epoch")}
+
+
+def _refuse_damaged_meta(checkpointer, remedy):
+    """Each checkpoint says what its epoch is chosen by."""
+    for path in sorted(checkpointer.checkpoints_dir.glob("CKPT+*/CKPT.yaml")):
+        try:
+            meta = yaml.safe_load(path.read_text("utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise InputError(_damaged(path, error, remedy)) from None
+        # SpeechBrain's own key, the last of the file
+        if not isinstance(meta, dict) or "unixtime" not in meta:
+            raise InputError(_damaged(path, "its end is missing", remedy))
+
+
+def _refuse_damaged_weights(path, remedy):
+    """A file that nothing can be loaded from is of no encoder at all."""
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError(_damaged(path, error, remedy)) from None
+
+
+def _damaged(path, error, remedy):
+    reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+    return (
+        f"{path}: is damaged ({reason[0]}); restore it from a copy, delete "
+        f"{path.parent.name} so that another epoch is used, or train anew: "
+        f"`{remedy}`."
+    )
 
 
 def _warn_of_early_stop(checkpointer, run):

@@ -22,6 +22,7 @@ from speechbrain.utils.distributed import run_on_main
 from mlkd_brain.data.folds import write_fold
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import CORPUS, LABELS
+from mlkd_brain.optional import refuse_missing_device
 from mlkd_brain.run.protocol import OPTIMISATION, top_level_keys
 
 # importing SpeechBrain's train loggers warns of torchvision, for figures alone
@@ -58,6 +59,7 @@ def load_hparams(argv: list[str]) -> tuple[str, dict, dict, str]:
     # has another length: gigabytes on a CPU, and no faster
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8")
     hparams_file, run_opts, overrides = sb.parse_arguments(argv)
+    refuse_missing_device(run_opts["device"])
     overrides = _with_settings(hparams_file, run_opts, overrides)
     overrides = with_corpus(hparams_file, overrides)
     # for the preparer that the yaml names, as a linked script lies elsewhere
