@@ -88,6 +88,10 @@ def _folder_with_protocol(run, hparams, bank, best_epoch):
     now["noise_ranges_evaluated"] = {
         name: ranges["test"] for name, ranges in noise_ranges(bank).items()
     }
+    now["noise_fingerprints"] = {
+        **protocol.get("noise_fingerprints", {}),
+        **bank.fingerprints,
+    }
     now["best_epoch"] = best_epoch
     write_json({**protocol, **now}, folder / PROTOCOL)
     return folder

@@ -9,7 +9,6 @@ Authors
  * The MLKD team 2026
 """
 
-import hashlib
 import pathlib
 from typing import Any
 
@@ -23,6 +22,7 @@ from mlkd_brain.files import locked, replaced_folder
 from mlkd_brain.fingerprint import fingerprint
 from mlkd_brain.names import CLEAN
 from mlkd_brain.noise import mixing
+from mlkd_brain.noise.copies import acoustic_fingerprint, samples_checksum
 from mlkd_brain.noise.levels import WEIGHTINGS, measurement_filter
 from mlkd_brain.noise.sampling import NoiseSample
 
@@ -82,7 +82,7 @@ class NoiseBank:
     def prepare(self) -> None:
         """Resample and measure the recordings, unless that was done before.
 
-        The cache is keyed by the recordings' content and the shares.
+        The cache is keyed by the recordings' samples and the shares.
 
         Raises
         ------
@@ -92,8 +92,7 @@ class NoiseBank:
         recordings = self._recordings()
         self.types = list(recordings)
         self.checksums = {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in recordings.items()
+            name: samples_checksum(path) for name, path in recordings.items()
         }
         # shares as pairs: their order counts, and fingerprint sorts keys
         key = {"checksums": self.checksums, "shares": [*self.shares.items()]}
@@ -112,6 +111,12 @@ class NoiseBank:
         """First sample of a part's range, and the first one after it."""
         row = self._catalogue.loc[noise_type]
         return int(row[f"{part}_start"]), int(row[f"{part}_stop"])
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Checksum of each recording to its acoustic fingerprint."""
+        kept = self._catalogue["fingerprint"].str.removeprefix("fingerprint ")
+        return {self.checksums[name]: kept[name] for name in self.types}
 
     def _start(self, noise_type, part, position, length):
         """First sample of the segment at a position."""
@@ -281,11 +286,13 @@ class NoiseBank:
     def _prepare_one(self, name, path, folder):
         waveform = read_checked(path, shortest_seconds=1.0).numpy()
         np.save(folder / f"{name}.npy", waveform)
+        sound = acoustic_fingerprint(waveform)
         for weighting in WEIGHTINGS:
             filtered, _ = measurement_filter(waveform, weighting, SAMPLE_RATE)
             sums = np.concatenate([[0.0], np.cumsum(np.square(filtered))])
             np.save(folder / f"{name}.{weighting}.npy", sums)
         row = {"noise": name, "source": path.name, "samples": len(waveform)}
+        row["fingerprint"] = f"fingerprint {sound}"  # text, all digits too
         for part, (start, stop) in _ranges(len(waveform), self.shares).items():
             if not np.any(waveform[start:stop]):
                 raise InputError(

@@ -154,6 +154,7 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
         facts["teacher_speakers"] = _speakers(hparams["teacher_folder"])
     if "noise_heard" in facts:
         facts["noise_ranges"] = noise_ranges(hparams["noise_bank"])
+        facts["noise_fingerprints"] = hparams["noise_bank"].fingerprints
     keys = ("system", "seed", "fold", "weighting", "snrs_db")
     libraries = library_versions("torch", "speechbrain", "transformers")
     protocol = {
@@ -165,6 +166,7 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
         "processes": int(os.environ.get("WORLD_SIZE", 1)),
         "fold_groups": hparams.get("fold_groups"),
         "speakers": _speakers(folder),
+        "utterances": _utterances(folder),
         **facts,
         "versions": {"python": platform.python_version(), **libraries},
     }
@@ -179,6 +181,14 @@ def _speakers(run):
     """Speakers of each part of a run, sorted."""
     return {
         part: sorted(read_manifest(f"{run}/{part}.csv")["spk_id"].unique())
+        for part in ("train", "valid", "test")
+    }
+
+
+def _utterances(run):
+    """Number of utterances in each part of a run."""
+    return {
+        part: len(read_manifest(f"{run}/{part}.csv"))
         for part in ("train", "valid", "test")
     }
 
