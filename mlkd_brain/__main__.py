@@ -18,6 +18,7 @@ COMMANDS = {
     "report": ("report.command", "tables, figures and tests of a study"),
     "check": ("report.leakage", "leaks of a study; what a corpus lacks"),
     "manifest": ("data.corpus_listing", "a folder of recordings as a CSV"),
+    "watch": ("report.watch", "curves of a training, as it goes on"),
     "predict": ("inference.command", "emotions of recordings"),
     "export": ("export.command", "a trained model for other programs"),
     "demo": ("demo.command", "compare systems in the browser"),

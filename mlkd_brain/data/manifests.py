@@ -58,7 +58,7 @@ class Row(TypedDict, total=False):
     """Columns of a manifest."""
 
     __pydantic_config__ = STRICT  # type: ignore
-    ID: FileName
+    ID: Text
     duration: Annotated[float, Field(gt=0, le=100_000), unit("s")]
     wav: Text
     spk_id: FileName

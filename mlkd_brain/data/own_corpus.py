@@ -131,6 +131,8 @@ def name_of(wav: str) -> str:
     'anna-001'
     """
     path = pathlib.PurePosixPath(wav)
+    if not path.name:  # ".", which is no recording
+        return wav
     return "-".join(path.with_suffix("").parts).lstrip("./-")
 
 

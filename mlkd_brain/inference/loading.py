@@ -117,9 +117,7 @@ class TrainedRun:
         self.folder = pathlib.Path(folder)
         _refuse_other_folders(self.folder)
         self.hparams = describe_run(self.folder)
-        self.label_encoder = CategoricalEncoder.from_saved(
-            self.folder / "save" / LABELS
-        )
+        self.label_encoder = _read_labels(self.folder / "save" / LABELS)
         self.emotions = labels_in_order(self.label_encoder)
         self.described = _model_with_encoder(self.hparams, self.folder)
         given = {
@@ -134,11 +132,39 @@ class TrainedRun:
     def _encoder_settings(self):
         kept = self.folder / "save" / ENCODER_SETTINGS
         if kept.is_file():
-            return json.loads(kept.read_text())
+            return _read_json(kept)
         encoder = self.described.arguments["encoder"].arguments
         return _settings_of_source(
             encoder["source"], encoder.get("kept_layers")
         )
+
+
+def _read_labels(path):
+    encoder = CategoricalEncoder()
+    try:
+        encoder.load(path)
+        if encoder.lab2ind:
+            return encoder
+    except (OSError, ValueError, RuntimeError, SyntaxError, KeyError):
+        pass
+    raise _damaged(path)
+
+
+def _read_json(path):
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        if {"config", "normalize_wav"} <= settings.keys():
+            return settings
+    except (OSError, ValueError, AttributeError):
+        pass
+    raise _damaged(path)
+
+
+def _damaged(path):
+    return InputError(
+        f"{path}: is damaged. Put a copy in its place, or give the command of "
+        "the training again, which writes it anew."
+    )
 
 
 def labels_in_order(label_encoder: CategoricalEncoder) -> list[str]:

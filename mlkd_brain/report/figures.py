@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -41,7 +42,7 @@ from mlkd_brain.report.tables import (
     systems_of,
 )
 
-#: What is drawn of a train_log.txt.
+#: Terms of a train_log.txt that have a name in words; they are drawn first.
 TERMS = {
     ("train", "ce"): "cross-entropy, training",
     ("train", "kl"): "KL to the teacher, training",
@@ -49,6 +50,8 @@ TERMS = {
     ("valid", "ce"): "cross-entropy, validation",
     ("valid", "UA"): "UA on the validation speaker, %",
 }
+#: What else is logged of the training.
+NO_TERM = re.compile("loss|UA.*|WA|lr|clipped|grad_share_.*")
 FEWEST = 0.01  # of the utterances, for a bin of confidence to be drawn
 
 
@@ -156,7 +159,7 @@ def _mark_crossing(panel, curves):
         )
 
 
-def training(curves: DataFrame) -> Figure:
+def training(curves: DataFrame, every: bool = False) -> Figure:
     """Each term of the loss and the validation UA, over epochs.
 
     A thin line for each run, a thick one for the mean over runs.
@@ -165,17 +168,36 @@ def training(curves: DataFrame) -> Figure:
     ---------
     curves : pandas.DataFrame
         One row an epoch and term, see ``mlkd_brain.report.results``.
+    every : bool
+        Whether to draw all else that is logged too, e.g. the learning rate.
     """
     terms = curves.set_index(["part", "term"])
-    shown = {key: name for key, name in TERMS.items() if key in terms.index}
+    shown = _shown_terms(dict.fromkeys(terms.index), every)
     figure, _, panels = panel_grid(len(shown), 2.2)
     for panel, (key, name) in zip(panels, shown.items()):
         heading(panel, name)
-        _draw_runs(panel, terms.loc[[key]], 100 if key[1] == "UA" else 1)
+        _draw_runs(panel, terms.loc[[key]], 100 if name.endswith("%") else 1)
         panel.set_xlabel("epoch", fontsize=9, color=GREY)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend(figure, systems_of(curves))
     return figure
+
+
+def _shown_terms(logged, every):
+    """Logged terms, (part, name), with the heading of each one's panel.
+
+    Terms of an objective that somebody added are drawn like the paper's.
+    """
+    known = {key: name for key, name in TERMS.items() if key in logged}
+    parts = {"train": "training", "valid": "validation"}
+    others = {
+        (part, term): f"{term}, {parts[part]}"
+        + ", %" * term.startswith(("UA", "WA"))
+        for part, term in logged
+        if (part, term) not in known
+        and (every or part == "train" and not NO_TERM.fullmatch(term))
+    }
+    return known | others
 
 
 def _draw_runs(panel, rows, factor):

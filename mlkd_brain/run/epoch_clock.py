@@ -36,9 +36,10 @@ class EpochClock:
         self.on_gpu = str(device).startswith("cuda")
         self.restart()
 
-    def restart(self) -> None:
-        """Set all times and counts to zero."""
-        self.counts: dict[str, float] = defaultdict(float)
+    def restart(self, seconds: dict | None = None, counts: dict | None = None):
+        """Set all times and counts to zero, or to those of an earlier process."""
+        self.before = seconds or {}
+        self.counts: dict[str, float] = defaultdict(float, counts or {})
         self.laps: list[tuple[str, Any]] = [("", self._now())]
 
     def lap(self, activity: str) -> None:
@@ -59,7 +60,7 @@ class EpochClock:
         """Time of each activity so far."""
         if self.on_gpu:
             self.laps[-1][1].synchronize()
-        total: dict[str, float] = defaultdict(float)
+        total: dict[str, float] = defaultdict(float, self.before)
         for (_, start), (activity, end) in itertools.pairwise(self.laps):
             total[activity] += (
                 start.elapsed_time(end) / 1000 if self.on_gpu else end - start

@@ -111,6 +111,7 @@ class Options(TypedDict, total=False):
     output_folder: Text
     save_folder: Text
     train_log: Text
+    tracker: Literal["tensorboard", "wandb", "mlflow", "none"]
     teacher_folder: Text
     # data
     corpus: Text

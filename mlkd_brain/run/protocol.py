@@ -12,11 +12,12 @@ from collections.abc import Collection
 from typing import Any
 
 from hyperpyyaml import resolve_references
+from ruamel.yaml.error import YAMLError
 
 from mlkd_brain.data.folds import missing_labels
 from mlkd_brain.data.manifests import FOLD, read_manifest
 from mlkd_brain.errors import InputError
-from mlkd_brain.files import has_checkpoint, write_json
+from mlkd_brain.files import has_checkpoint, write_json, write_text
 from mlkd_brain.fingerprint import library_versions
 from mlkd_brain.names import HPARAMS, PROTOCOL
 from mlkd_brain.run.description import Built, describe
@@ -29,10 +30,12 @@ OPTIMISATION = ("precision", "grad_accumulation_factor", "max_grad_norm")
 CHANGEABLE = {
     "number_of_epochs",
     "num_workers",
+    "ckpt_interval_minutes",
     "skip_prep",
     "allow_partial",
     "gradient_checkpointing",
     "save_mixtures",
+    "tracker",
     "teacher_cache",
     "feature_cache",
 }
@@ -66,11 +69,12 @@ def refuse_other_settings(
         If the run there has another value for a key.
     """
     before = pathlib.Path(output_folder) / HPARAMS
-    if not before.is_file():
+    # without a checkpoint nothing of the earlier start is used
+    if not before.is_file() or not has_checkpoint(output_folder):
         return
     with open(hparams_file, encoding="utf-8") as stream:
         now = _values(resolve_references(stream, overrides).getvalue())
-    then = _values(before.read_text(encoding="utf-8"))
+    then = read_settings(before)
     for key in sorted(
         then.keys() & now.keys() - CHANGEABLE - {*also_changeable}
     ):
@@ -88,9 +92,51 @@ def _values(text):
 
     Two classes with the same weights would pass for one another.
     """
-    model = describe(text).get("model")
+    values, model = all_values(text), describe(text).get("model")
     own = {"model": model.class_name} if isinstance(model, Built) else {}
-    return {**all_values(text), **own}
+    return {**values, **own}
+
+
+def read_settings(path: str | pathlib.Path) -> dict[str, Any]:
+    """Keys and values of a run's hyperparams.yaml; nothing is executed.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    try:
+        return _values(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, AttributeError, YAMLError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({type(error).__name__}), so that nobody "
+            "knows with what the run was started. Put a copy in its place, or "
+            "delete the folder and train anew."
+        ) from None
+
+
+def keep_settings(
+    hparams_file: str | pathlib.Path, overrides: str, hparams: dict[str, Any]
+) -> None:
+    """Write a run's hyperparams.yaml, whole or not at all.
+
+    Arguments
+    ---------
+    hparams_file : str or pathlib.Path
+        The yaml.
+    overrides : str
+        Options that replace its keys.
+    hparams : dict
+        Of the run; the file goes to ``output_folder``.
+    """
+    with open(hparams_file, encoding="utf-8") as stream:
+        resolved = resolve_references(stream, overrides).read()
+    head = (
+        f"# From {pathlib.Path(hparams_file).absolute()}\n# yamllint disable\n"
+    )
+    write_text(
+        head + resolved, pathlib.Path(hparams["output_folder"]) / HPARAMS
+    )
 
 
 def _fixed(value):

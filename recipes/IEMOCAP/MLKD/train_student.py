@@ -32,13 +32,24 @@ from mlkd_brain.run.experiment import (
     make_label_encoder,
     prepare_fold,
 )
-from mlkd_brain.run.protocol import refuse_other_settings, write_protocol
+from mlkd_brain.run.ownership import owned
+from mlkd_brain.run.protocol import (
+    keep_settings,
+    refuse_other_settings,
+    write_protocol,
+)
 
 
 def main(argv):
-    """Prepare the data and the teacher, distil, keep the best epoch."""
+    """Train in the folder of the run, alone."""
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     ddp_init_group(run_opts)
+    with owned(hparams["output_folder"]):
+        train(hparams_file, hparams, run_opts, overrides)
+
+
+def train(hparams_file, hparams, run_opts, overrides):
+    """Prepare the data and the teacher, distil, keep the best epoch."""
     with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
         refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
         prepare_fold(hparams)
@@ -50,11 +61,8 @@ def main(argv):
         for noise in noises.values():
             noise.resolve()
         teacher = start_student(hparams)
-    sb.create_experiment_directory(
-        experiment_directory=hparams["output_folder"],
-        hyperparams_to_save=hparams_file,
-        overrides=overrides,
-    )
+    sb.create_experiment_directory(hparams["output_folder"])
+    run_on_main(keep_settings, args=[hparams_file, overrides, hparams])
     run_on_main(
         write_protocol,
         args=[hparams],

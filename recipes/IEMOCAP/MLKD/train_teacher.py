@@ -28,21 +28,29 @@ from mlkd_brain.run.experiment import (
     make_label_encoder,
     prepare_fold,
 )
-from mlkd_brain.run.protocol import refuse_other_settings, write_protocol
+from mlkd_brain.run.ownership import owned
+from mlkd_brain.run.protocol import (
+    keep_settings,
+    refuse_other_settings,
+    write_protocol,
+)
 
 
 def main(argv):
-    """Prepare the data, train, keep the epoch that validates best."""
+    """Train in the folder of the run, alone."""
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     ddp_init_group(run_opts)
+    with owned(hparams["output_folder"]):
+        train(hparams_file, hparams, run_opts, overrides)
+
+
+def train(hparams_file, hparams, run_opts, overrides):
+    """Prepare the data, train, keep the epoch that validates best."""
     with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
         refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
         prepare_fold(hparams)
-    sb.create_experiment_directory(
-        experiment_directory=hparams["output_folder"],
-        hyperparams_to_save=hparams_file,
-        overrides=overrides,
-    )
+    sb.create_experiment_directory(hparams["output_folder"])
+    run_on_main(keep_settings, args=[hparams_file, overrides, hparams])
     run_on_main(write_protocol, args=[hparams])
 
     label_encoder = make_label_encoder(
