@@ -50,3 +50,4 @@ def main(argv):
 
     trust(*options.trust)
     export(options.run_folder, options.to, options.out)
+    print(f"wrote {options.out}")

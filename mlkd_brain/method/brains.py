@@ -33,7 +33,12 @@ from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherTargets
 from mlkd_brain.names import SELECTION
 from mlkd_brain.run.brain import ResumableBrain
-from mlkd_brain.run.epoch_clock import EpochClock, throughput, time_left
+from mlkd_brain.run.console import (
+    close_console,
+    show_epoch,
+    show_progress,
+)
+from mlkd_brain.run.epoch_clock import EpochClock, seconds_left, throughput
 from mlkd_brain.run.processes import gather, rank_and_size, sum_by_name
 from mlkd_brain.run.step_memory import SavedActivations, describe_memory
 from mlkd_brain.run.step_seed import seed_step
@@ -66,6 +71,7 @@ class EmotionBrain(ResumableBrain):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        self.noprogressbar |= not show_progress()
         # SpeechBrain would shorten every gradient to a norm of 0
         self.max_grad_norm = self.max_grad_norm or math.inf
         self.clock = EpochClock(self.device)
@@ -116,6 +122,7 @@ class EmotionBrain(ResumableBrain):
                 **self.hparams.valid_dataloader_opts,
             },
         )
+        self._close_console()
 
     def _balance(self, dataset):
         """Set ``class_weights``; the labels where batches are balanced too."""
@@ -272,14 +279,16 @@ class EmotionBrain(ResumableBrain):
                 self.clock.seconds, sum_by_name(gather(self.clock.counts))
             )
             return
+        epochs = self.hparams.number_of_epochs
+        left = seconds_left(
+            time.monotonic() - self.started,
+            epoch - self.first_epoch,
+            epochs - epoch,
+        )
         self.hparams.train_logger.log_stats(
             stats_meta={
                 "epoch": epoch,
-                "time left": time_left(
-                    time.monotonic() - self.started,
-                    epoch - self.first_epoch,
-                    self.hparams.number_of_epochs - epoch,
-                ),
+                "time left, s": left,
                 **self.throughput,
             },
             train_stats=self.train_stats,
@@ -293,6 +302,22 @@ class EmotionBrain(ResumableBrain):
             },
             max_keys=[SELECTION],
         )
+        figures = (
+            f"training loss {self.train_stats['loss']:.3f}, validation UA "
+            f"{100 * stats['UA']:.1f} %"
+        )
+        show_epoch(epoch, epochs, figures, left)
+
+    def _close_console(self):
+        epochs = self.hparams.number_of_epochs
+        best = self.checkpointer.find_checkpoint(max_key=SELECTION)
+        trained = (
+            f"{self.hparams.epoch_counter.current} of {epochs} epochs, best "
+            f"validation UA {100 * best.meta['UA']:.1f} % in epoch "
+            f"{best.meta['epoch']}"
+        )
+        folder = self.checkpointer.checkpoints_dir.parent
+        close_console(folder, trained, self.first_epoch >= epochs)
 
     def _gradient_stats(self):
         """What the log says of the epoch's gradients: how often clipped."""

@@ -132,6 +132,7 @@ class Options(TypedDict, total=False):
         | None
     )
     held_out_noise: Text | None
+    noise_per: Literal["epoch", "utterance"]
     snrs_db: Annotated[
         list[Decibel], Field(min_length=1), AfterValidator(unique)
     ]

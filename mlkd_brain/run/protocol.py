@@ -11,6 +11,7 @@ import platform
 from collections.abc import Collection
 from typing import Any
 
+import yaml
 from hyperpyyaml import resolve_references
 from ruamel.yaml.error import YAMLError
 
@@ -26,8 +27,11 @@ from mlkd_brain.run.plain_yaml import all_values
 FORMER_KEY = "wav2vec2_hub"  # of encoder_hub
 #: Keys of a neural system that decide on its steps.
 OPTIMISATION = ("precision", "grad_accumulation_factor", "max_grad_norm")
+RECORDED = (*OPTIMISATION, "noise_per")
 #: Keys that may change when a run is resumed.
 CHANGEABLE = {
+    "noise_cache",  # as every folder
+    "train_log",
     "number_of_epochs",
     "num_workers",
     "ckpt_interval_minutes",
@@ -87,16 +91,6 @@ def refuse_other_settings(
             )
 
 
-def _values(text):
-    """Values of a resolved yaml, and the class of the model that it builds.
-
-    Two classes with the same weights would pass for one another.
-    """
-    values, model = all_values(text), describe(text).get("model")
-    own = {"model": model.class_name} if isinstance(model, Built) else {}
-    return {**values, **own}
-
-
 def read_settings(path: str | pathlib.Path) -> dict[str, Any]:
     """Keys and values of a run's hyperparams.yaml; nothing is executed.
 
@@ -107,7 +101,13 @@ def read_settings(path: str | pathlib.Path) -> dict[str, Any]:
     """
     try:
         return _values(pathlib.Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, AttributeError, YAMLError) as error:
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        YAMLError,
+        yaml.YAMLError,
+    ) as error:
         raise InputError(
             f"{path}: cannot be read ({type(error).__name__}), so that nobody "
             "knows with what the run was started. Put a copy in its place, or "
@@ -139,6 +139,16 @@ def keep_settings(
     )
 
 
+def _values(text):
+    """Values of a resolved yaml, and the class of the model that it builds.
+
+    Two classes with the same weights would pass for one another.
+    """
+    model = describe(text).get("model")
+    own = {"model": model.class_name} if isinstance(model, Built) else {}
+    return {**all_values(text), **own}
+
+
 def _fixed(value):
     """A value without what may change in it, as the options of a loader."""
     if not isinstance(value, dict):
@@ -146,7 +156,9 @@ def _fixed(value):
     return {k: _fixed(v) for k, v in value.items() if k not in CHANGEABLE}
 
 
-def write_protocol(hparams: dict[str, Any], **facts) -> None:
+def write_protocol(
+    hparams: dict[str, Any], device: str = "cpu", **facts
+) -> None:
     """Write protocol.json: what a run's numbers depend on.
 
     Among it the noise, weighting and SNRs of the run's own evaluation.
@@ -155,6 +167,8 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
     ---------
     hparams : dict
         Of the run.
+    device : str
+        Where the run computes; its kind is recorded, e.g. "cuda".
     **facts
         More to be written, by name.
 
@@ -182,7 +196,8 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
         # None: the baseline has no encoder
         "encoder_hub": hparams.get("encoder_hub"),
         "corpus": hparams.get("corpus"),
-        **{key: hparams[key] for key in OPTIMISATION if key in hparams},
+        **{key: hparams[key] for key in RECORDED if key in hparams},
+        "device": device_kind(device),
         "processes": int(os.environ.get("WORLD_SIZE", 1)),
         "fold_groups": hparams.get("fold_groups") or _named_folds(parts),
         "speakers": _speakers(parts),
@@ -196,6 +211,17 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
         _refuse_other_facts(folder, before, json.loads(json.dumps(protocol)))
         protocol = {**before, **protocol}  # what was evaluated stays
     write_json(protocol, folder / PROTOCOL)
+
+
+def device_kind(device: str) -> str:
+    """Kind of a device, whose numbers differ from those of another kind.
+
+    Example
+    -------
+    >>> device_kind("cuda:1")
+    'cuda'
+    """
+    return str(device).partition(":")[0]
 
 
 def _rooms(reverberation):
@@ -252,8 +278,8 @@ def _refuse_other_facts(folder, before, protocol):
         "teacher",
         "processes",
     ]
-    if before.keys() & protocol.keys() & {"noise_evaluated"}:
-        facts.append("noise_evaluated")  # a teacher may get its noise later
+    # a teacher may get its noise later, and earlier versions left some out
+    facts += {"noise_evaluated", "device"} & before.keys() & protocol.keys()
     for fact in facts:
         if before.get(fact) != protocol.get(fact):
             raise InputError(

@@ -21,7 +21,7 @@ from mlkd_brain.fingerprint import (
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER
 from mlkd_brain.run.experiment import load_hparams, prepare_corpus
 from mlkd_brain.run.plain_yaml import plain_values, top_level_keys
-from mlkd_brain.run.protocol import CHANGEABLE
+from mlkd_brain.run.protocol import CHANGEABLE, device_kind
 from mlkd_brain.study.definition import Run, Study
 
 EPOCHS = "number_of_epochs"
@@ -83,7 +83,7 @@ class StudyContent:
         return content
 
     def _for_system(self, run: Run) -> dict:
-        file, hparams, _, overrides = load_hparams(run.options)
+        file, hparams, run_opts, overrides = load_hparams(run.options)
         encoder = hparams.get(ENCODER)  # the baseline has none
         encoder = FOLDER if encoder == EMBEDDED else encoder
         prepare_corpus(hparams)
@@ -107,6 +107,7 @@ class StudyContent:
             "noise": fingerprint(hparams["noise_bank"].checksums),
             "code": code_of(self.study.recipe / run.script, file),
             "versions": library_versions(*LIBRARIES),
+            "device": device_kind(run_opts["device"]),
         }
 
 

@@ -123,17 +123,33 @@ def test_what_cannot_be_is_refused():
         LengthBucketSampler([1.0], 8, -0.1, 1)
 
 
-def test_the_sizes_of_batches_do_not_follow_the_length():
-    durations = np.linspace(1, 9, 300)
-    sizes = {"short": [], "long": []}
-    sampler = LengthBucketSampler(durations, 8, 0.2, seed=1)
-    for epoch in range(400):
-        sampler.set_epoch(epoch)
-        for batch in sampler:
-            kind = "short" if np.mean(batch) < 150 else "long"
-            sizes[kind].append(len(batch))
-    means = [np.mean(sizes[kind]) for kind in ("short", "long")]
-    assert means[0] == pytest.approx(means[1], rel=0.005)
+@pytest.mark.parametrize(
+    ("utterances", "batch_size", "processes", "accumulation"),
+    [
+        (300, 8, 1, 1),
+        (339, 4, 1, 2),
+        (100, 8, 2, 1),
+        (53, 4, 2, 4),
+    ],
+)
+def test_every_utterance_weighs_the_same_in_the_gradient(
+    utterances, batch_size, processes, accumulation
+):
+    """By the sizes of its batches alone; ``mean_size`` makes it exact."""
+    samplers = [
+        LengthBucketSampler(
+            *(np.linspace(1, 9, utterances), batch_size, 0.2, 1),
+            *(accumulation, rank, processes),
+        )
+        for rank in range(processes)
+    ]
+    weights = np.zeros(utterances)
+    for epoch in range(1000):
+        for sampler in samplers:
+            for batch in epoch_of(sampler, epoch):
+                weights[batch] += 1 / len(batch)
+    tenths = [part.mean() for part in np.array_split(weights, 7)]
+    assert tenths / weights.mean() == pytest.approx(np.ones(7), abs=0.01)
 
 
 @pytest.mark.parametrize("labels", [[0] * 20 + [1] * 3 + [2] * 7, "aab" * 10])

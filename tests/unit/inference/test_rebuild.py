@@ -151,7 +151,7 @@ def test_a_changed_class_gets_one_line(encoders, tmp_path):
 
 
 def test_an_evaluation_with_another_class_than_the_runs_is_refused(tmp_path):
-    (tmp_path / "run" / "save" / "CKPT+1").mkdir(parents=True)
+    (tmp_path / "run" / "save" / "CKPT+one").mkdir(parents=True)
     text = HPARAMS.format(source="embedded")
     (tmp_path / "run" / "hyperparams.yaml").write_text(text)
     (tmp_path / "now.yaml").write_text(text.replace(OURS, "!new:my.Louder"))
