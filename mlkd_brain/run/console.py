@@ -18,6 +18,8 @@ from mlkd_brain.errors import DEBUG
 from mlkd_brain.run.epoch_clock import as_clock
 
 logger = get_logger(__name__)
+#: Libraries that write to the screen themselves, past the log.
+OWN_SCREEN = ("transformers", "torch")
 #: For ``sb.create_experiment_directory``.
 LOG_CONFIG = str(pathlib.Path(__file__).with_name("log_config.yaml"))
 
@@ -46,14 +48,17 @@ class Plain(logging.Formatter):
 
 
 def show_run(hparams: dict[str, Any]) -> None:
-    """The first line: which run, and where.
+    """The first line: which run, and where; libraries log into its log.
 
     Arguments
     ---------
     hparams : dict
         Of the run, whose folder and log were made.
     """
-    logging.captureWarnings(True)  # into the log
+    logging.captureWarnings(True)
+    for name in OWN_SCREEN:
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
     fold = f", fold {hparams['fold']}" if "fold" in hparams else ""
     logger.info(
         f"{hparams['output_folder']}: trains {hparams['system']}{fold}; its log "
