@@ -1,5 +1,6 @@
 # make setup   .venv with everything (or VENV=/path of an active environment)
 # make demo    from nothing to the table of three systems, no data needed
+# make demo-page   those three systems in the browser, after make demo
 # make test    all tests
 # make lint    SpeechBrain's format and style, floors, types, yaml, spelling
 # make docs    pages from the docstrings: docs/api/html/index.html
@@ -10,7 +11,7 @@
 SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup demo test lint docs bench torture gpu-check
+.PHONY: setup demo demo-page test lint docs bench torture gpu-check
 
 VENV ?= $(or $(VIRTUAL_ENV),$(CURDIR)/.venv)
 override VENV := $(abspath $(VENV))
@@ -23,9 +24,8 @@ setup: $(STAMP)
 
 $(STAMP): requirements.txt requirements-extra.txt requirements-tested.txt pyproject.toml
 	[ -x $(PYTHON) ] || python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet -r requirements.txt \
-	    -r requirements-extra.txt -c requirements-tested.txt
-	$(PYTHON) -m pip install --quiet --no-deps --editable .
+	$(PYTHON) -m pip install --quiet -r requirements-extra.txt \
+	    -c requirements-tested.txt
 	touch $(STAMP)
 
 test: setup
@@ -42,6 +42,10 @@ lint: setup
 demo: setup
 	cd recipes/IEMOCAP/MLKD
 	PYTHON=$(PYTHON) bash demo.sh
+
+demo-page: setup
+	cd recipes/IEMOCAP/MLKD
+	$(PYTHON) -m mlkd_brain demo results/demo
 
 docs: setup
 	rm -rf docs/api/modules docs/api/html
@@ -66,3 +70,4 @@ torture: setup
 
 gpu-check: setup
 	$(PYTHON) -m bench.gpu --seconds 420
+	$(PYTHON) -m bench.gpu_parts.table bench/gpu.json docs

@@ -68,7 +68,7 @@ def section(title, note, rows):
     """
     table = markdown_table(
         ["input", "tried", "what happened"],
-        [[row["kind"], row["tried"], happened(row)] for row in rows],
+        [[row["kind"], f"{row['tried']:,}", happened(row)] for row in rows],
     )
     total = sum(row["tried"] for row in rows)
     return f"## {title}\n\n{note} {total:,} inputs:\n\n{table.strip()}\n"

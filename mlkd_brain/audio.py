@@ -28,7 +28,7 @@ from mlkd_brain.names import SAMPLE_RATE
 if TYPE_CHECKING:  # torch is imported where audio is read: tables do without
     import torch
 
-RESAMPLER = "soxr HQ"  # what kept samples depend on
+LIBRARIES = ("numpy", "soundfile", "soxr")  # that decode and resample
 SHORTEST_SECONDS = 0.1  # the conv encoder needs 25 ms for its first frame
 RATES = (1000, 1_000_000)  # Hz, lowest and highest that are read
 SILENCE = 2 / 2**15  # full scale is 1: two steps of 16 bits, dither included

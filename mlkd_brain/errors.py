@@ -5,9 +5,15 @@ Authors
 """
 
 import contextlib
+import difflib
+import logging
 import os
 import select
 import sys
+import traceback
+from collections.abc import Iterable
+
+DEBUG = "--debug"  # shows where an ``InputError`` was raised
 
 CLOSED_PIPE = 141  # exit status of a program that SIGPIPE ends, in a shell
 
@@ -23,7 +29,8 @@ class InputError(ValueError):
 def cli_errors():
     """Print an ``InputError`` as one line on standard error, then exit with 2.
 
-    Every other exception keeps its traceback: it is a bug, not bad input. When
+    Every other exception keeps its traceback: it is a bug, not bad input.
+    ``--debug`` in the command line shows that of an ``InputError``, too. When
     whoever reads the output has closed it (``| head -1``), the program ends
     quietly. A name that cannot be encoded is escaped, not an error.
 
@@ -47,7 +54,7 @@ def cli_errors():
         try:
             yield
         except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print_refusal(error)
             raise SystemExit(2) from None
         finally:
             sys.stdout.flush()  # here, and not at exit, where nobody catches
@@ -86,3 +93,26 @@ def printable(text):
         c if c.isprintable() else c.encode("unicode_escape").decode()
         for c in text
     )
+
+
+def print_refusal(error: InputError) -> None:
+    """Print an ``InputError``: one line, or all of it with ``--debug``.
+
+    The log of a run, where there is one, gets the traceback anyway.
+    """
+    logging.getLogger("mlkd_brain").debug("refused", exc_info=error)
+    if DEBUG in sys.argv:
+        traceback.print_exception(error)
+    print(f"error: {error}", file=sys.stderr)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """A question after the most similar of some words; empty if none is.
+
+    Example
+    -------
+    >>> nearest("foldd", ["seed", "fold"]), nearest("x", ["fold"])
+    (" Did you mean 'fold'?", '')
+    """
+    found = difflib.get_close_matches(word, sorted(words), n=1)
+    return f" Did you mean '{found[0]}'?" if found else ""

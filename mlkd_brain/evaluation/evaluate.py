@@ -17,9 +17,6 @@ from mlkd_brain.method.teachers import recover_best, training_command
 from mlkd_brain.names import COMPLEXITY, NOISE_GRID, PREDICTIONS, PROTOCOL
 from mlkd_brain.run.protocol import noise_ranges, read_protocol
 
-#: Keys of a run that an evaluation may change.
-TEST_OPTIONS = {"weighting", "snrs_db", "noise_types", "batch_size"}
-
 
 def evaluate_run(hparams: dict[str, Any], device: str = "cpu") -> pathlib.Path:
     """Score a trained run: predictions.csv, noise_grid.csv, complexity.json.

@@ -75,16 +75,20 @@ class EmotionBrain(sb.Brain):
         self.memory_to_log = True
         batches = self.hparams.number_of_epochs * len(self.train_sampler)
         self.steps = batches // self.grad_accumulation_factor
+        # from there a GPU copies without Python waiting
+        pinned = {"pin_memory": self.device_type == "cuda"}
         self.fit(
             self.hparams.epoch_counter,
             datasets["train"],
             datasets["valid"],
             train_loader_kwargs={
                 "batch_sampler": self.train_sampler,
+                **pinned,
                 **self.hparams.train_dataloader_opts,
             },
             valid_loader_kwargs={
                 "batch_sampler": self._batches(datasets["valid"], 0.0),
+                **pinned,
                 **self.hparams.valid_dataloader_opts,
             },
         )
@@ -105,11 +109,12 @@ class EmotionBrain(sb.Brain):
 
     def compute_forward(self, batch, stage) -> Classification:
         """Classify a batch: logits, hidden states and frame mask."""
-        batch = batch.to(self.device)
+        wav_lens = batch.sig.lengths  # as loaded: on the CPU they are at hand
+        batch = batch.to(self.device, non_blocking=True)
         if not self.memory_to_log or stage != sb.Stage.TRAIN:
-            return self.modules.model(*batch.sig)
+            return self.modules.model(batch.sig.data, wav_lens)
         with SavedActivations(self.modules.parameters()) as saved:
-            predictions = self.modules.model(*batch.sig)
+            predictions = self.modules.model(batch.sig.data, wav_lens)
         self._log_memory(saved.total_bytes, batch.sig.data)
         return predictions
 
@@ -148,8 +153,9 @@ class EmotionBrain(sb.Brain):
         loss, terms = self.objective(predictions, labels, batch, stage)
         for name, value in {"loss": loss, **terms}.items():
             self.term_sums[name] += value.detach().float() * len(labels)
-        self.references += labels.tolist()
-        self.decisions += predictions.logits.argmax(dim=-1).tolist()
+        # to be read at the epoch's end
+        self.references.append(labels)
+        self.decisions.append(predictions.logits.argmax(dim=-1))
         if stage != sb.Stage.TRAIN or self.train_sampler is None:
             return loss
         # batches differ by one in size; every utterance counts the same
@@ -169,8 +175,8 @@ class EmotionBrain(sb.Brain):
     def on_stage_start(self, stage, epoch: int | None = None) -> None:
         """Empties the statistics of the last stage."""
         self.term_sums: dict[str, Any] = defaultdict(float)
-        self.references: list[int] = []
-        self.decisions: list[int] = []
+        self.references: list[torch.Tensor] = []  # class indices, (batch,)
+        self.decisions: list[torch.Tensor] = []
         self.clipped: list[torch.Tensor] = []  # of each step, whether it was
         self.clock.restart()
 
@@ -217,7 +223,8 @@ class EmotionBrain(sb.Brain):
     def _summary(self):
         """Means and accuracies over the utterances of all processes."""
         own = {name: float(total) for name, total in self.term_sums.items()}
-        parts = gather((own, self.references, self.decisions))
+        classes = (self.references, self.decisions)
+        parts = gather((own, *(torch.cat(c).tolist() for c in classes)))
         sums, references, decisions = zip(*parts)
         references, decisions = sum(references, []), sum(decisions, [])
         terms = sum_by_name(sums)
@@ -284,16 +291,17 @@ class DistillationBrain(EmotionBrain):
         They come with the batch if they were cached, else the teacher is run on
         the clean speech.
         """
+        clean = getattr(batch, "clean_sig", None)
         predictions = super().compute_forward(batch, stage)
         if stage == sb.Stage.TRAIN:
             self.clock.lap(self.learner)
-            self.targets = self._targets(batch)
+            self.targets = self._targets(batch, clean)
             self.clock.lap("teacher")
         return predictions
 
-    def _targets(self, batch):
+    def _targets(self, batch, clean):
         if not hasattr(batch, "teacher_blocks"):
-            return self.target_teacher(*batch.clean_sig)
+            return self.target_teacher(batch.clean_sig.data, clean.lengths)
         # (batch, frames, layers, features)
         blocks = batch.teacher_blocks.data.unbind(dim=2)
         return TeacherTargets(batch.teacher_logits.data, list(blocks))

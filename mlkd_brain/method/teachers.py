@@ -15,7 +15,7 @@ from speechbrain.utils.logger import get_logger
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import HPARAMS, SELECTION
-from mlkd_brain.run.protocol import plain_values
+from mlkd_brain.run.plain_yaml import plain_values
 
 logger = get_logger(__name__)
 

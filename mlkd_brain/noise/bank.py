@@ -19,14 +19,14 @@ from speechbrain.utils.logger import get_logger
 from tqdm import tqdm
 
 from mlkd_brain.audio import (
-    RESAMPLER,
+    LIBRARIES,
     SAMPLE_RATE,
     find_recordings,
     read_checked,
 )
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, refuse_unwritable, replaced_folder
-from mlkd_brain.fingerprint import fingerprint
+from mlkd_brain.fingerprint import fingerprint, provenance
 from mlkd_brain.names import CLEAN
 from mlkd_brain.noise import mixing
 from mlkd_brain.noise.levels import WEIGHTINGS, measurement_filter
@@ -88,7 +88,8 @@ class NoiseBank:
     def prepare(self) -> None:
         """Resample and measure the recordings, unless that was done before.
 
-        The cache is keyed by the recordings' content and the shares.
+        The cache is keyed by the files' content, of which the samples are a
+        function, the shares, the code that filters, and its libraries.
 
         Raises
         ------
@@ -98,15 +99,15 @@ class NoiseBank:
         recordings = self._recordings()
         self.types = list(recordings)
         self.checksums = {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in recordings.items()
+            name: _checksum(path) for name, path in recordings.items()
         }
         # shares as pairs: their order counts, and fingerprint sorts keys
-        key = {
-            "checksums": self.checksums,
-            "shares": [*self.shares.items()],
-            "resampler": RESAMPLER,
-        }
+        key = provenance(
+            "noise",
+            libraries=("numpy", "scipy", *LIBRARIES),
+            checksums=self.checksums,
+            shares=[*self.shares.items()],
+        )
         self._folder = self.cache_folder / fingerprint(key)
         with locked(self._folder):
             if not self._folder.is_dir():
@@ -314,6 +315,16 @@ class NoiseBank:
                 )
             row |= {f"{part}_start": start, f"{part}_stop": stop}
         return row
+
+
+def _checksum(path):
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:  # a folder, a link that leads nowhere
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); put the recording in "
+            "its place, or take it out of the folder."
+        ) from None
 
 
 def _ranges(samples, shares):

@@ -5,6 +5,7 @@ Authors
 """
 
 import os
+import pathlib
 import shutil
 
 from speechbrain.utils.checkpoints import Checkpointer
@@ -22,12 +23,24 @@ class AtomicCheckpointer(Checkpointer):
 
     Example
     -------
-    >>> folder = getfixture("tmp_path")
+    >>> folder = getfixture("tmp_path") / "save"
     >>> checkpointer = AtomicCheckpointer(folder)
+    >>> folder.exists(), checkpointer.list_checkpoints()
+    (False, [])
     >>> saved = checkpointer.save_checkpoint(meta={"UA": 0.5})
     >>> [c.path == saved.path for c in checkpointer.list_checkpoints()]
     [True]
     """
+
+    def __init__(self, checkpoints_dir, *args, **kwargs):
+        # it would make the folder, which a refused command must not leave
+        super().__init__(os.curdir, *args, **kwargs)
+        self.checkpoints_dir = pathlib.Path(checkpoints_dir)
+
+    def _list_checkpoint_dirs(self):
+        if not self.checkpoints_dir.is_dir():
+            return []
+        return super()._list_checkpoint_dirs()
 
     def save_checkpoint(self, *args, **kwargs):
         """See ``Checkpointer.save_checkpoint``."""

@@ -4,7 +4,6 @@ Authors
  * The MLKD team 2026
 """
 
-import functools
 import json
 import os
 import pathlib
@@ -12,19 +11,15 @@ import platform
 from collections.abc import Collection
 from typing import Any
 
-import yaml
 from hyperpyyaml import resolve_references
-from ruamel.yaml import YAML
 
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint, write_json
 from mlkd_brain.fingerprint import library_versions
 from mlkd_brain.names import HPARAMS, PROTOCOL
+from mlkd_brain.run.plain_yaml import all_values
 
-AN_OBJECT = (
-    "what its yaml builds"  # replaces it: --vad null can replace one too
-)
 FORMER_KEY = "wav2vec2_hub"  # of encoder_hub
 #: Keys of a neural system that decide on its steps.
 OPTIMISATION = ("precision", "grad_accumulation_factor", "max_grad_norm")
@@ -72,8 +67,8 @@ def refuse_other_settings(
     if not before.is_file():
         return
     with open(hparams_file, encoding="utf-8") as stream:
-        now = _values(resolve_references(stream, overrides))
-    then = _values(before.read_text(encoding="utf-8"))
+        now = all_values(resolve_references(stream, overrides))
+    then = all_values(before.read_text(encoding="utf-8"))
     for key in sorted(
         then.keys() & now.keys() - CHANGEABLE - {*also_changeable}
     ):
@@ -84,46 +79,6 @@ def refuse_other_settings(
                 f"{now[key]}. Give this run a name of its own with --system, or "
                 "delete that folder."
             )
-
-
-def plain_values(text) -> dict[str, Any]:
-    """Keys of a resolved HyperPyYAML text or file whose values are no objects.
-
-    Numbers, strings, lists, mappings and None; nothing is executed.
-
-    Example
-    -------
-    >>> plain_values("a: 1\\nb: !new:os.PathLike\\nc: {d: [2]}")
-    {'a': 1, 'c': {'d': [2]}}
-    """
-    values = _values(text)
-    return {key: value for key, value in values.items() if value != AN_OBJECT}
-
-
-@functools.lru_cache
-def top_level_keys(text: str) -> set[str]:
-    """Keys of a yaml, as text; no object in it is built.
-
-    Example
-    -------
-    >>> sorted(top_level_keys("lr: 0.1\\nopt: !new:os.PathLike {lr: 1}"))
-    ['lr', 'opt']
-    """
-    content = yaml.compose(text)
-    return {key.value for key, _ in content.value} if content else set()
-
-
-def _values(text):
-    """As ``plain_values``, with ``AN_OBJECT`` for what the yaml builds."""
-    values = {
-        key: value if _is_plain(value) else AN_OBJECT
-        for key, value in YAML(typ="rt").load(text).items()
-    }
-    return json.loads(json.dumps(values))
-
-
-def _is_plain(value):
-    return getattr(value, "tag", None) is None or value.tag.value is None
 
 
 def _fixed(value):

@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import importlib
 import io
+import os
 import re
 import shlex
 from typing import NamedTuple
@@ -15,10 +16,10 @@ from unittest import mock
 
 from markdown_it import MarkdownIt
 from places import REPOSITORY
-from speechbrain.utils.run_opts import RunOptions
 
 from mlkd_brain.__main__ import COMMANDS
-from mlkd_brain.run.protocol import top_level_keys
+from mlkd_brain.run.command_line import read_command_line
+from mlkd_brain.run.plain_yaml import top_level_keys
 from mlkd_brain.study import command as study
 
 #: First words of a line in a shell, and of a snippet in Python.
@@ -27,9 +28,14 @@ SHELL = (
 ).split()
 PYTHON = ("import ", "from ")
 #: What else stands in blocks: pictures, references, yaml, tables.
-OTHER = ("flowchart", "@inproceedings", "corpus: ", "wav,spk_id,emo")
+OTHER = ("L = ", "flowchart", "@inproceedings", "corpus: ", "wav,spk_id,emo")
 ASSIGNMENT = re.compile(r"^[A-Z_]+=\S*$")
-INLINE = re.compile(r"^(mlkd|make|python \S+\.py|python -m) ?\S")
+INLINE = re.compile(r"^(mlkd [a-z]|make [a-z]|python \S+\.py|python -m )")
+
+
+#: What the documents' readers have set: no folder is looked into.
+PLACES = {"IEMOCAP_ROOT": "corpus", "EMODB_ROOT": "corpus"}
+PLACES |= {"NOISEX92_ROOT": "noise"}
 
 
 class Command(NamedTuple):
@@ -168,9 +174,8 @@ def _check_script(command, script, *words):
     if script in ("run_folds.py", "search_objective.py"):
         _, rest = study.parser().parse_known_args(words)
         return _check_keys(command, rest, keys_of(command.recipe))
-    stem = words[0].split("/")[1].removesuffix(".yaml")
-    known = keys_of(command.recipe, stem) | keys_of(command.recipe, "corpus")
-    _check_keys(command, words[1:], known | {*RunOptions.__dataclass_fields__})
+    with contextlib.chdir(folder), mock.patch.dict(os.environ, PLACES):
+        read_command_line(words, script)
 
 
 def _check_keys(command, words, known):

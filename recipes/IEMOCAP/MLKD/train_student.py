@@ -14,11 +14,17 @@ Authors
 
 import sys
 
+from mlkd_brain.run.start import start_script
+
+if __name__ == "__main__":  # before torch is loaded, which takes seconds
+    start_script(sys.argv, __doc__)
+
 import speechbrain as sb
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
 
 from mlkd_brain.data.pipelines import dataio_prep
 from mlkd_brain.errors import cli_errors
+from mlkd_brain.files import leaving_nothing
 from mlkd_brain.inference.loading import keep_encoder_settings
 from mlkd_brain.method.teachers import start_student
 from mlkd_brain.run.experiment import (
@@ -33,13 +39,17 @@ def main(argv):
     """Prepare the data and the teacher, distil, keep the best epoch."""
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     ddp_init_group(run_opts)
-    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
-    prepare_fold(hparams)
-    noises = {"train": hparams["train_noise"], "valid": hparams["valid_noise"]}
-    hparams["noise_bank"].prepare()
-    for noise in noises.values():
-        noise.resolve()
-    teacher = start_student(hparams)
+    with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
+        refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
+        prepare_fold(hparams)
+        noises = {
+            "train": hparams["train_noise"],
+            "valid": hparams["valid_noise"],
+        }
+        hparams["noise_bank"].prepare()
+        for noise in noises.values():
+            noise.resolve()
+        teacher = start_student(hparams)
     sb.create_experiment_directory(
         experiment_directory=hparams["output_folder"],
         hyperparams_to_save=hparams_file,

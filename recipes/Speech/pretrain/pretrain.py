@@ -11,6 +11,11 @@ Authors
 import os
 import sys
 
+from mlkd_brain.run.start import start_script
+
+if __name__ == "__main__":  # before torch is loaded, which takes seconds
+    start_script(sys.argv, __doc__)
+
 import speechbrain as sb
 from speech_prepare import prepare_speech
 from speechbrain.dataio.dataset import DynamicItemDataset
