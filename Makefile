@@ -5,12 +5,13 @@
 # make lint    SpeechBrain's format and style, floors, types, yaml, spelling
 # make docs    pages from the docstrings: docs/api/html/index.html
 # make bench   speed, as ratios in one run: bench/results.json
+# make torture   what files, names and machines do to it: docs/what-it-survives.md
 # make gpu-check   base size on a GPU, seven minutes at most: bench/gpu.json
 
 SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup demo demo-page test lint docs bench gpu-check
+.PHONY: setup demo demo-page test lint docs bench torture gpu-check
 
 VENV ?= $(or $(VIRTUAL_ENV),$(CURDIR)/.venv)
 override VENV := $(abspath $(VENV))
@@ -61,6 +62,11 @@ bench: setup
 	$(PYTHON) -m bench.study
 	$(PYTHON) -m bench.results
 	$(PYTHON) docs/excerpts.py
+
+torture: setup
+	OMP_NUM_THREADS=1 TORTURE_FOLDER=docs/survived \
+	    $(PYTHON) -m pytest -q tests/torture
+	$(PYTHON) docs/survival.py
 
 gpu-check: setup
 	$(PYTHON) -m bench.gpu --seconds 420

@@ -105,7 +105,8 @@ def read_headers(
     data_folder : str or pathlib.Path
         Root of the corpus.
     """
-    headers, problems, sizes = {}, [], {}
+    headers, problems = {}, []
+    sizes: dict[int, list[pathlib.Path]] = {}
     for wav in wavs:
         path = pathlib.Path(data_folder) / wav
         try:
@@ -258,7 +259,8 @@ def describe_folds(
         A test part with fewer utterances is marked.
     """
     labels = sorted(table["emo"].unique())
-    rows, notes = [], []
+    rows: list[list[str]] = []
+    notes: list[str] = []
     for fold in range(1, len(groups) + 1):
         parts = {
             part: table[table["spk_id"].isin(speakers)]

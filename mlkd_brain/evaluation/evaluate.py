@@ -92,6 +92,10 @@ def _folder_with_protocol(run, hparams, bank, best_epoch, remedy):
     now["noise_ranges_evaluated"] = {
         name: ranges["test"] for name, ranges in noise_ranges(bank).items()
     }
+    now["noise_fingerprints"] = {
+        **protocol.get("noise_fingerprints", {}),
+        **bank.fingerprints,
+    }
     now["best_epoch"] = best_epoch
     write_json({**protocol, **now}, folder / PROTOCOL)
     return folder

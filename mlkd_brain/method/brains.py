@@ -53,9 +53,10 @@ class EmotionBrain(ResumableBrain):
 
     Modules: ``model``, an ``EmotionClassifier``. Hparams: ``checkpointer``,
     ``epoch_counter``, ``learning_rate``, ``number_of_epochs`` and
-    ``train_logger``; ``spec_augment``, if there is one. A batch has ``sig`` and ``emo_encoded``. The epoch with the
-    best UA on the validation speaker is kept. The log gives the fractions of
-    each epoch's time: waiting for data, the model, the optimiser.
+    ``train_logger``; ``spec_augment``, if there is one. A batch has ``sig``
+    and ``emo_encoded``. The epoch with the best UA on the validation speaker is
+    kept. The log gives the fractions of each epoch's time: waiting for data,
+    the model, the optimiser.
     """
 
     learner = "model"  # its name in the log

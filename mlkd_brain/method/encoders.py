@@ -102,6 +102,7 @@ class SpeechEncoder(HFTransformersInterface):
 
     normalize_wav = False  # whether waveforms are normalised first
     augmentation: Any = None
+    model: Any
 
     def __new__(
         cls, source: str = "", save_path: Any = DOWNLOADS, *args, **kwargs

@@ -10,6 +10,8 @@ Authors
  * The MLKD team 2026
 """
 
+from typing import Any
+
 import torch
 
 from mlkd_brain.errors import InputError
@@ -18,7 +20,13 @@ from mlkd_brain.method.padding import mean_over_frames
 SMALLEST_VARIANCE = 1e-6  # of hidden states; the root has no gradient at 0
 
 
-class MeanPooling(torch.nn.Module):
+class Pooling(torch.nn.Module):
+    """What every pooling has; its arguments and result are the module's."""
+
+    output_size: int  # features of the result
+
+
+class MeanPooling(Pooling):
     """The mean of each feature (the paper's).
 
     Arguments
@@ -44,7 +52,7 @@ class MeanPooling(torch.nn.Module):
         return mean_over_frames(hidden, frame_mask)
 
 
-class MeanDeviationPooling(torch.nn.Module):
+class MeanDeviationPooling(Pooling):
     """The mean and the standard deviation of each feature, in this order.
 
     Arguments
@@ -75,7 +83,7 @@ class MeanDeviationPooling(torch.nn.Module):
         return torch.cat([mean, deviation], dim=-1)
 
 
-class AttentivePooling(torch.nn.Module):
+class AttentivePooling(Pooling):
     """A weighted mean; a frame's weight is learned from its hidden state.
 
     The weights are ``softmax(v . tanh(W h + b))`` over the valid frames.
@@ -117,14 +125,14 @@ class AttentivePooling(torch.nn.Module):
             return (weights * hidden).sum(dim=1)
 
 
-POOLINGS: dict[str, type[torch.nn.Module]] = {
+POOLINGS: dict[str, Any] = {
     "mean": MeanPooling,
     "mean_deviation": MeanDeviationPooling,
     "attentive": AttentivePooling,
 }
 
 
-def make_pooling(name: str, hidden_size: int) -> torch.nn.Module:
+def make_pooling(name: str, hidden_size: int) -> Pooling:
     """The pooling of a name.
 
     Arguments

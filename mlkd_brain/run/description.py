@@ -76,14 +76,14 @@ def describe_run(folder: str | pathlib.Path) -> dict[str, Any]:
     path = pathlib.Path(folder) / HPARAMS
     try:
         described = describe(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({str(error).splitlines()[0]}); train the "
-            "run again."
-        ) from None
-    if not isinstance(described, dict):
-        raise InputError(f"{path}: is empty or damaged; train the run again.")
-    return described
+        if {"system", "model"} <= described.keys():
+            return described
+    except (OSError, ValueError, AttributeError, yaml.YAMLError):
+        pass
+    raise InputError(
+        f"{path}: is damaged. Put a copy in its place, or delete the run's "
+        "folder and train anew."
+    )
 
 
 def imported(class_name: str) -> Any:

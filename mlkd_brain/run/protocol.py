@@ -187,6 +187,7 @@ def write_protocol(
     if bank.noise_folder.is_dir():  # a teacher learns without
         bank.prepare()
         facts["noise_evaluated"] = bank.checksums
+        facts["noise_fingerprints"] = bank.fingerprints
     if "noise_heard" in facts:
         facts["noise_ranges"] = noise_ranges(bank)
     keys = ("system", "seed", "fold", "weighting", "snrs_db")
@@ -201,6 +202,7 @@ def write_protocol(
         "processes": int(os.environ.get("WORLD_SIZE", 1)),
         "fold_groups": hparams.get("fold_groups") or _named_folds(parts),
         "speakers": _speakers(parts),
+        "utterances": {part: len(table) for part, table in parts.items()},
         "missing_labels": _missing(parts, hparams["emotions"]),
         **_rooms(hparams.get("reverberation")),
         **facts,

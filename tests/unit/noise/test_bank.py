@@ -180,7 +180,7 @@ def test_preparing_twice_does_nothing_and_new_recordings_are_prepared_anew(
 
 def test_a_worker_maps_the_recordings_and_is_not_sent_a_copy(bank):
     bank.segment("hum", "train", 0.0, 100)
-    assert isinstance(bank._open("hum.npy"), np.memmap)
+    assert isinstance(bank._open("hum", "npy"), np.memmap)
     assert len(pickle.dumps(bank)) < 5000
 
 
