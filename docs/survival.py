@@ -28,6 +28,12 @@ SUBJECTS = {
         "libsndfile writes of those that are read, at three rates, with one and "
         "two channels; then cut, joined, overwritten, renamed.",
     ),
+    "options": (
+        "Options, manifests and noise folders",
+        "Values of the wrong type, out of range or nearly right, for scripts and "
+        "studies; cells, files and recordings that cannot be. What is refused "
+        "leaves no file and no folder.",
+    ),
 }
 PAGE_HEAD = """\
 # What it survives
