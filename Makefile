@@ -1,15 +1,17 @@
 # make setup   .venv with everything (or VENV=/path of an active environment)
 # make demo    from nothing to the table of three systems, no data needed
+# make demo-page   those three systems in the browser, after make demo
 # make test    all tests
 # make lint    SpeechBrain's format and style, floors, types, yaml, spelling
 # make docs    pages from the docstrings: docs/api/html/index.html
+# make readme  the committed reports and the documents' tables, from archives
 # make bench   speed, as ratios in one run: bench/results.json
 # make gpu-check   base size on a GPU, seven minutes at most: bench/gpu.json
 
 SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup demo test lint docs bench gpu-check
+.PHONY: setup demo demo-page test lint docs readme bench gpu-check
 
 VENV ?= $(or $(VIRTUAL_ENV),$(CURDIR)/.venv)
 override VENV := $(abspath $(VENV))
@@ -22,9 +24,8 @@ setup: $(STAMP)
 
 $(STAMP): requirements.txt requirements-extra.txt requirements-tested.txt pyproject.toml
 	[ -x $(PYTHON) ] || python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet -r requirements.txt \
-	    -r requirements-extra.txt -c requirements-tested.txt
-	$(PYTHON) -m pip install --quiet --no-deps --editable .
+	$(PYTHON) -m pip install --quiet -r requirements-extra.txt \
+	    -c requirements-tested.txt
 	touch $(STAMP)
 
 test: setup
@@ -42,11 +43,22 @@ demo: setup
 	cd recipes/IEMOCAP/MLKD
 	PYTHON=$(PYTHON) bash demo.sh
 
+demo-page: setup
+	cd recipes/IEMOCAP/MLKD
+	$(PYTHON) -m mlkd_brain demo results/demo
+
 docs: setup
 	rm -rf docs/api/modules docs/api/html
 	$(PYTHON) -m sphinx --fail-on-warning --keep-going --quiet \
 	    docs/api docs/api/html
 	echo docs/api/html/index.html
+
+readme: setup
+	for study in report report_whisper; do
+	    folder=recipes/EmoDB/MLKD/results/$$study
+	    $(PYTHON) -m mlkd_brain report $$folder/runs.tar.xz --out $$folder
+	done
+	$(PYTHON) -m docs.excerpts
 
 bench: setup
 	$(PYTHON) -m bench.noise
@@ -55,8 +67,8 @@ bench: setup
 	OMP_NUM_THREADS=2 $(PYTHON) -m bench.loss_curve
 	OMP_NUM_THREADS=2 $(PYTHON) -m bench.grid
 	$(PYTHON) -m bench.study
-	$(PYTHON) -m bench.results
-	$(PYTHON) docs/excerpts.py
+	$(PYTHON) -m docs.excerpts
 
 gpu-check: setup
 	$(PYTHON) -m bench.gpu --seconds 420
+	$(PYTHON) -m bench.gpu_parts.table bench/gpu.json docs

@@ -3,7 +3,7 @@
     make gpu-check
     python -m bench.gpu --seconds 270 --out results/gpu.json
 
-wav2vec2-base's shape with random weights, made-up audio of IEMOCAP's lengths.
+wav2vec2-base's shape with random weights, made-up audio of lengths like IEMOCAP's.
 The parts stand in order of importance; each has a process and a time of its own
 (``bench.gpu_parts``), and the JSON is written after each. Beside the JSON there
 are the table, .md, and what the parts printed, .log. With ``--size tiny`` it is a
@@ -18,6 +18,7 @@ Authors
 
 import argparse
 import functools
+import json
 import os
 import pathlib
 import tempfile
@@ -27,6 +28,7 @@ import torch
 from bench.gpu_parts import checks, options, rates, resume, table
 from bench.gpu_parts.cache import cache
 from bench.gpu_parts.card import card
+from bench.gpu_parts.convolutions import convolutions
 from bench.gpu_parts.processor import processor
 from bench.gpu_parts.scheduler import Part, Schedule
 from bench.gpu_parts.workplace import SIZES, Setup, make
@@ -49,6 +51,7 @@ VARIANTS = functools.partial(
 PARTS = (
     (Part("card", card, 30),),
     (Part("corpus", make, 60),),
+    (Part("convolutions", convolutions, 20),),
     (Part("students", STUDENTS, 110),),
     (
         Part("parity", checks.parity, 60),
@@ -77,6 +80,9 @@ def parse(argv):
     parser.add_argument("--out", type=pathlib.Path, default=OUT)
     parser.add_argument("--size", choices=SIZES, default="base")
     parser.add_argument("--parts", nargs="+", help="only these; all by default")
+    parser.add_argument(
+        "--keep", type=pathlib.Path, help="JSON whose other parts are kept"
+    )
     parser.add_argument("--device", help="the GPU if there is one")
     return parser.parse_args(argv)
 
@@ -100,6 +106,8 @@ def main(argv=None):
         size, device = SIZES[options.size], options.device or found
         setup = Setup(folder, size, device, device)
         schedule = Schedule(setup, options.seconds, options.out)
+        if options.keep:
+            schedule.keep(json.loads(options.keep.read_text("utf-8")))
         for group in chosen(options.parts):
             schedule.run(*group)
             table.write(schedule.result, options.out.with_suffix(".md"))

@@ -23,7 +23,7 @@ from transformers import AutoModelForAudioClassification
 
 from bench.contestant import THREADS, Contestant, peak_megabytes, say
 from bench.results import add, markdown, row
-from mlkd_brain.export.formats import to_hf
+from mlkd_brain.export.hf_folder import to_hf
 from mlkd_brain.export.onnx_graph import write_float_graph
 from mlkd_brain.export.onnx_int8 import write_int8_graph
 from mlkd_brain.export.onnx_weights import write_compressed_graph

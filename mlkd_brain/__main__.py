@@ -10,18 +10,22 @@ Authors
 import importlib
 import sys
 
-from mlkd_brain.errors import cli_errors
+from mlkd_brain.environment import set_environment
+from mlkd_brain.errors import DEBUG, InputError, cli_errors, nearest
 
 #: Command to its module, which has ``main(argv)``, and what it does.
 COMMANDS = {
     "report": ("report.command", "tables, figures and tests of a study"),
     "check": ("report.leakage", "look for leaks between training and test"),
+    "watch": ("report.watch", "curves of a training, as it goes on"),
     "predict": ("inference.command", "emotions of recordings"),
     "export": ("export.command", "a trained model for other programs"),
+    "demo": ("demo.command", "compare systems in the browser"),
     "noise": ("noise.command", "draw a mixture and its levels"),
     "validate": ("evaluation.command", "noise grid, validation speaker"),
     "probe": ("pretraining.command", "what a linear classifier finds"),
     "enhancement-gain": ("baseline.command", "gain of the NMF, dB"),
+    "recipes": ("copy_recipes", "scripts and yamls, to work in"),
     "random-encoder": (
         "pretraining.random_encoder",
         "the embedded encoder, untrained",
@@ -32,7 +36,7 @@ usage: mlkd COMMAND [OPTIONS]
 
 {commands}
 
-mlkd COMMAND --help explains a command. Training, evaluation and studies are the
+mlkd COMMAND --help explains a command; --debug shows where an error was found. Training, evaluation and studies are the
 scripts of a recipe, e.g. recipes/IEMOCAP/MLKD/train_teacher.py."""
 
 
@@ -57,19 +61,19 @@ def main(argv=None):
         ...
     SystemExit: 0
     """
-    command, *options = (sys.argv[1:] if argv is None else argv) or ["--help"]
-    if command in ("-h", "--help"):
-        print(help_text())
-        raise SystemExit(0)
-    if command not in COMMANDS:
-        print(
-            f"error: mlkd has no command '{command}', expected one of "
-            f"{', '.join(COMMANDS)}.",
-            file=sys.stderr,
-        )
-        raise SystemExit(2)
-    module = importlib.import_module(f"mlkd_brain.{COMMANDS[command][0]}")
+    given = sys.argv[1:] if argv is None else argv
+    command, *options = [w for w in given if w != DEBUG] or ["--help"]
+    set_environment()
     with cli_errors():
+        if command in ("-h", "--help"):
+            print(help_text())
+            raise SystemExit(0)
+        if command not in COMMANDS:
+            raise InputError(
+                f"mlkd has no command '{command}'.{nearest(command, COMMANDS)} "
+                f"Expected one of {', '.join(COMMANDS)}."
+            )
+        module = importlib.import_module(f"mlkd_brain.{COMMANDS[command][0]}")
         raise SystemExit(module.main(options))
 
 

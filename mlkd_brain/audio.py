@@ -18,6 +18,7 @@ from mlkd_brain.names import SAMPLE_RATE
 if TYPE_CHECKING:  # torch is imported where audio is read: tables do without
     import torch
 
+LIBRARIES = ("soundfile", "torch", "torchaudio")  # that decode and resample
 SHORTEST_SECONDS = 0.1  # the conv encoder needs 25 ms for its first frame
 
 

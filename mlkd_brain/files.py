@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -12,7 +13,8 @@ import tempfile
 
 from filelock import FileLock
 
-from mlkd_brain.errors import InputError
+from mlkd_brain.disk import replaced_file, writing
+from mlkd_brain.errors import InputError, is_full_disk
 
 
 class replaced_folder:
@@ -48,8 +50,11 @@ class replaced_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.unfinished.chmod(0o755)  # mkdtemp keeps others out
             os.replace(self.unfinished, self.folder)
-        else:
-            shutil.rmtree(self.unfinished, ignore_errors=True)
+            return
+        shutil.rmtree(self.unfinished, ignore_errors=True)
+        if is_full_disk(error):
+            with writing(self.folder):  # which names it
+                raise error
 
 
 def refuse_to_replace(
@@ -80,6 +85,56 @@ def refuse_to_replace(
             )
 
 
+@contextlib.contextmanager
+def leaving_nothing(folder, up_to):
+    """Delete what was written into a new folder, if the input is refused.
+
+    A folder that had files before stays as it is.
+
+    Arguments
+    ---------
+    folder : str or pathlib.Path
+        Of a run.
+    up_to : str or pathlib.Path
+        A folder above it: the last one to be removed if it is empty.
+
+    Example
+    -------
+    >>> results = getfixture("tmp_path") / "results"
+    >>> with contextlib.suppress(InputError):
+    ...     with leaving_nothing(results / "teacher" / "fold_1", results):
+    ...         (results / "teacher" / "fold_1").mkdir(parents=True)
+    ...         raise InputError("fold is 11")
+    >>> results.exists()
+    False
+    """
+    folder, up_to = pathlib.Path(folder), pathlib.Path(up_to)
+    # hidden: the lock of the process itself
+    before = [path for path in _files(folder) if path.name[0] != "."]
+    try:
+        yield
+    except InputError:
+        if not before:
+            shutil.rmtree(folder, ignore_errors=True)
+            _remove_empty(folder.parent, up_to)
+        raise
+
+
+def _files(folder):
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def _remove_empty(folder, up_to):
+    """An empty folder and those above it that it leaves empty."""
+    while folder == up_to or up_to in folder.parents:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent
+
+
+@contextlib.contextmanager
 def locked(folder):
     """Hold a folder for one process at a time, to check it and to make it.
 
@@ -88,16 +143,31 @@ def locked(folder):
     Arguments
     ---------
     folder : str or pathlib.Path
-        Need not exist. The lock is a hidden file beside it.
+        Need not exist. The lock is a hidden file beside it, which goes again if
+        the input is refused and there is no folder.
 
-    Returns
+    Example
     -------
-    filelock.FileLock
-        A context manager.
+    >>> folder = getfixture("tmp_path") / "results" / "noise"
+    >>> with contextlib.suppress(InputError), locked(folder):
+    ...     raise InputError("babble.wav: is silent")
+    >>> folder.parent.exists()
+    False
     """
     folder = pathlib.Path(folder)
+    made = [parent for parent in folder.parents if not parent.exists()]
     folder.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder.parent / f".{folder.name}.lock")
+    lock = FileLock(folder.parent / f".{folder.name}.lock")
+    with lock:
+        try:
+            yield
+        except InputError:
+            if not folder.exists():
+                # who waits for it tries anew: filelock looks for that
+                pathlib.Path(lock.lock_file).unlink(missing_ok=True)
+                if made:
+                    _remove_empty(folder.parent, made[-1])
+            raise
 
 
 def write_text(text, path):
@@ -110,9 +180,9 @@ def write_text(text, path):
     path : str or pathlib.Path
         Replaced at once.
     """
-    unfinished = pathlib.Path(f"{path}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
+    content = text.encode()
+    with replaced_file(path, len(content)) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def write_csv(table, path):

@@ -73,6 +73,32 @@ def fingerprint_weights(model):
     return digest.hexdigest()
 
 
+def fingerprint_samples(waveform):
+    """Fingerprint of a decoded recording.
+
+    Arguments
+    ---------
+    waveform : np.ndarray or torch.Tensor
+        (time,), on the CPU.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits; a gigabyte takes about a second.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> wave = np.array([0.5, -0.25], dtype=np.float32)
+    >>> fingerprint_samples(wave) == fingerprint_samples(-wave)
+    False
+    """
+    import numpy as np  # here: as torch in fingerprint_weights
+
+    samples = np.ascontiguousarray(waveform, dtype=np.float32)
+    return hashlib.blake2b(samples.data, digest_size=16).hexdigest()
+
+
 def fingerprint_folder(folder, pattern="*"):
     """Fingerprint of a folder's files; the name itself where there is none.
 
@@ -137,6 +163,37 @@ def _code(path):
         if isinstance(node, documented) and ast.get_docstring(node):
             node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree)
+
+
+def provenance(*packages, libraries=(), files=(), **facts):
+    """All that something kept depends on: the one key of every cache.
+
+    Arguments
+    ---------
+    *packages : str
+        Folders of this library that compute it, see ``fingerprint_code``.
+    libraries : tuple of str
+        Packages that compute it, see ``library_versions``.
+    files : tuple of pathlib.Path
+        More code, see ``fingerprint_code``.
+    **facts
+        Its inputs and settings, as plain data: checksums of samples, weights.
+
+    Returns
+    -------
+    dict
+        Plain data; its ``fingerprint`` is the name of what is kept.
+
+    Example
+    -------
+    >>> sorted(provenance("noise", libraries=("numpy",), samples="1f2e"))
+    ['code', 'samples', 'versions']
+    """
+    return {
+        **facts,
+        "code": fingerprint_code(*packages, files=files),
+        "versions": library_versions(*libraries),
+    }
 
 
 def library_versions(*packages):

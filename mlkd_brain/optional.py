@@ -1,4 +1,4 @@
-"""Packages that only some commands need.
+"""What a machine may lack: packages that only some commands need, a GPU.
 
 Authors
  * The MLKD team 2026
@@ -46,3 +46,40 @@ def require(*packages):
 def is_installed(package):
     """Whether a package can be imported."""
     return importlib.util.find_spec(package) is not None
+
+
+def refuse_missing_device(device):
+    """Make sure that torch can compute where it is asked to.
+
+    Arguments
+    ---------
+    device : str or None
+        As for torch, e.g. "cpu" or "cuda:1"; None leaves the choice to torch.
+
+    Raises
+    ------
+    InputError
+        If it is no device, or this machine has none such.
+
+    Example
+    -------
+    >>> refuse_missing_device("cpu")
+    >>> refuse_missing_device("abacus")
+    Traceback (most recent call last):
+        ...
+    mlkd_brain.errors.InputError: device is 'abacus', which this machine does \
+not have; it has cpu.
+    """
+    if device is None:
+        return
+    import torch  # here: packages are asked for without it
+
+    has = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        has.append("mps")
+    known = {*has, "cuda"} if len(has) > 1 and has[1] == "cuda:0" else {*has}
+    if device not in known:
+        raise InputError(
+            f"device is '{device}', which this machine does not have; it has "
+            f"{', '.join(has)}."
+        )

@@ -23,7 +23,7 @@ from mlkd_brain.noise.sampling import NoiseSampler
 
 SECONDS = (1.0, 2.5, 4.5, 6.0)  # of the utterances that are compared
 TOLERANCE = 1e-3  # of logits in float32
-STEPS, BATCH = 50, 8
+BATCH = 8
 #: What ``noise_checksum`` gives; the same on every machine.
 NOISE_CHECKSUM = "4d844f3712675616"
 SNRS_DB, SPEECH_LEVEL, MIXTURES = [0, 5, 10, 15, 20], -26.0, 40
@@ -31,11 +31,14 @@ SNRS_DB, SPEECH_LEVEL, MIXTURES = [0, 5, 10, 15, 20], -26.0, 40
 
 @contextlib.contextmanager
 def tf32(allowed):
-    """Whether convolutions may round to TF32, which is PyTorch's default."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = allowed
+    """Whether products and convolutions may round to TF32, as SpeechBrain has it."""
+    switches = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [switch.allow_tf32 for switch in switches]
+    for switch in switches:
+        switch.allow_tf32 = allowed
     yield
-    torch.backends.cudnn.allow_tf32 = before
+    for switch, value in zip(switches, before):
+        switch.allow_tf32 = value
 
 
 def utterances(shorter):
@@ -67,7 +70,7 @@ def parity(setup, findings):
         (True, "fp32", None),
         (True, "bf16", None),
     ):
-        name = f"{precision}, {'TF32 convolutions' if allowed else 'no TF32'}"
+        name = f"{precision}, {'TF32' if allowed else 'no TF32'}"
         with tf32(allowed):
             together = logits(model, wavs, lengths, precision)
             alone = each_alone(model, wavs, lengths, precision)
@@ -100,12 +103,12 @@ def compare(findings, name, ours, theirs, limit):
 
 def precisions(setup, findings):
     """Losses of the same steps in float32 and in bf16."""
-    durations = setup.size.shorter * iemocap_like(STEPS * BATCH)
+    steps = 5 * setup.size.steps
+    durations = setup.size.shorter * iemocap_like(steps * BATCH)
     dataset = dataset_of(durations)
-    batches = list(LengthBucketSampler(durations, BATCH, 0.2, seed=1))
     batches = [
         PaddedBatch([dataset[i] for i in batch])
-        for batch in batches[: 2 * setup.size.steps]
+        for batch in LengthBucketSampler(durations, BATCH, 0.2, seed=1)
     ]
     losses = {}
     for precision in ("fp32", "bf16"):

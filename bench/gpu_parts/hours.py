@@ -25,7 +25,8 @@ GPUS = (
 HEADER = ["", "a fold, hours", "ten folds, hours", "memory, GB", "disk, GB"]
 NOTE = (
     "Hours are computed: steps, validations and checkpoints were timed and "
-    "multiplied by {epochs} epochs of {steps} batches, teacher and student. Folds "
+    "multiplied by {epochs} epochs of {steps} batches, teacher and student; "
+    '"the student alone" where the teacher\'s were not timed. Folds '
     "go side by side on eight GPUs, in two turns. Memory is the measured peak on "
     "the card, disk the measured size of the runs and of the cache, for ten folds."
 )
@@ -60,11 +61,14 @@ def epoch_seconds(epochs):
     return sum(each) / len(each)
 
 
+def timed_loops(epochs, machine):
+    """A machine's loops, teacher and student, that were measured."""
+    return [n for n in (machine.teacher, machine.student) if n in epochs]
+
+
 def fold_hours(epochs, machine):
-    """A teacher and a student of one fold."""
-    each = [
-        epoch_seconds(epochs[n]) for n in (machine.teacher, machine.student)
-    ]
+    """A teacher and a student of one fold, or what of them was measured."""
+    each = [epoch_seconds(epochs[n]) for n in timed_loops(epochs, machine)]
     return EPOCHS * sum(each) / 3600
 
 
@@ -84,9 +88,10 @@ def table(parts):
     epochs = {}
     for name in ("students", "teachers"):
         epochs |= parts.get(name, {}).get("notes", {}).get("epochs", {})
-    machines = [m for m in GPUS if m.teacher in epochs and m.student in epochs]
     rows = [
-        _row(epochs, machine, _disk(parts, machine)) for machine in machines
+        _row(epochs, machine, _disk(parts, machine))
+        for machine in GPUS
+        if machine.student in epochs
     ]
     rows += _processor_row(parts.get("processor", {}).get("notes", {}))
     if not rows:
@@ -98,13 +103,11 @@ def table(parts):
 def _row(epochs, machine, disk):
     hours = fold_hours(epochs, machine)
     turns = math.ceil(FOLDS / machine.at_once)
-    peaks = [
-        epoch["memory"] / 1000
-        for name in (machine.teacher, machine.student)
-        for epoch in epochs[name]
-    ]
+    loops = timed_loops(epochs, machine)
+    peaks = [epoch["memory"] / 1000 for n in loops for epoch in epochs[n]]
+    alone = "" if machine.teacher in loops else ", the student alone"
     return [
-        machine.name,
+        machine.name + alone,
         f"{hours:.1f}",
         f"{hours * turns:.1f}",
         f"{max(peaks):.0f}",

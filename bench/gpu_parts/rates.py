@@ -97,12 +97,18 @@ class CountingLoader:
 
     def __init__(self, loader):
         self.loader, self.steps, self.padded = loader, 0, 0.0
+        self.log = []  # samples of each batch, and how long it took, ms
 
     def __iter__(self):
+        start = time.perf_counter()
         for batch in self.loader:
             self.steps += 1
+            samples = batch.sig.data.shape[1]
             self.padded += batch.sig.data.numel() / SAMPLE_RATE
             yield batch
+            end = time.perf_counter()
+            self.log.append([samples, round(1000 * (end - start), 1)])
+            start = end
 
 
 def facts_of(watch, loader, dataset):
@@ -114,6 +120,7 @@ def facts_of(watch, loader, dataset):
         "steps": loader.steps,
         "audio": audio,
         "padded": loader.padded,
+        "log": loader.log,
     }
 
 
@@ -316,19 +323,22 @@ def measure(setup, findings, loops, reference, profiled=()):
     turns = Turns(setup, findings, loops)
     prepared = turns.each(PREPARE)
     findings.note("preparation", prepared)
-    findings.note("first epoch", turns.each(EPOCH))
+    first = turns.each(EPOCH)
+    findings.note("first epoch", first)
+    profiles = {name: turns.one(name, PROFILE) for name in profiled}
+    for name, found in profiles.items():
+        findings.note(f"profile, {name}", found)
     rounds = []
     for _ in range(setup.size.rounds):
         rounds.append(turns.each(EPOCH))
         epochs = {n: [r[n] for r in rounds if n in r] for n in rounds[0]}
         findings.note("epochs", epochs)
         add_rates(findings, epochs, reference)
+        for name, found in profiles.items():
+            if found and found["kernels"] and name in epochs:
+                add_profile(findings, name, found, epochs[name])
     for name, found in prepared.items():
         check_teacher(findings, turns, name, found.get("teacher"))
-    for name in profiled:
-        found = turns.one(name, PROFILE)
-        if found and found["kernels"]:
-            add_profile(findings, name, found, epochs[name])
     turns.end()
     findings.note("disk", {name: disk(setup, name) for name in prepared})
 
@@ -390,5 +400,5 @@ def add_profile(findings, name, found, epochs):
     step = 1000 * mean(epochs, "seconds") / mean(epochs, "steps")
     for quantity in ("kernels", "waits"):
         findings.add(f"{quantity} of a step: {name}", "", found[quantity])
+    findings.add(f"time in kernels: {name}", "ms a step", found["kernel_ms"])
     findings.add(f"GPU busy: {name}", "%", 100 * found["kernel_ms"] / step)
-    findings.note(f"profile, {name}", found)

@@ -133,6 +133,10 @@ class Schedule:
             process.join()
             self._keep(part, state, time.monotonic() - begun)
 
+    def keep(self, result):
+        """Begin with the parts of an earlier run; those run anew are replaced."""
+        self.result["parts"].update(result["parts"])
+
     def _has_time(self, part):
         if self.left >= SHORTEST:
             return True

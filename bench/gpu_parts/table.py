@@ -1,13 +1,19 @@
 """The tables that are made from ``bench.gpu``'s JSON.
 
+    python -m bench.gpu_parts.table bench/gpu.json docs
+
 Authors
  * The MLKD team 2026
 """
 
+import json
+import pathlib
+import sys
+
 from bench.gpu_parts import hours
 from bench.results import markdown
 from mlkd_brain.files import write_text
-from mlkd_brain.markdown import markdown_table
+from mlkd_brain.markdown import markdown_table, write_into
 
 
 def write(result, path):
@@ -74,3 +80,15 @@ def _states(parts):
         for name, part in parts.items()
     ]
     return markdown_table(["part", "state", "s"], rows)
+
+
+def main(argv):
+    """Put the tables of a JSON between the markers of two pages."""
+    result = json.loads(pathlib.Path(argv[0]).read_text("utf-8"))
+    docs = pathlib.Path(argv[1])
+    write_into(docs / "gpu.md", "gpu", tables(result).rstrip())
+    write_into(docs / "speed.md", "hours", hours.table(result["parts"]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

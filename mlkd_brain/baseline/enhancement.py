@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+import json
 from collections.abc import Iterable
 
 import numpy as np
@@ -18,6 +19,7 @@ from mlkd_brain.baseline.nmf import (
 from mlkd_brain.errors import InputError
 
 KNOWLEDGE = ("oracle", "pooled", "blind")
+TYPES = "noise_types"  # in the state: their names as json, bytes
 
 
 class NmfEnhancement(torch.nn.Module):
@@ -29,8 +31,9 @@ class NmfEnhancement(torch.nn.Module):
 
     Arguments
     ---------
-    noise_types : list of str
-        Types that have atoms.
+    noise_types : list of str, optional
+        Types that have atoms; None: those that ``learn`` is given, which are
+        then kept with the atoms.
     knowledge : str
         Noise atoms to use: of the true type ("oracle"), of all types
         ("pooled"), or of the utterance's own quietest frames ("blind").
@@ -73,7 +76,7 @@ class NmfEnhancement(torch.nn.Module):
 
     def __init__(
         self,
-        noise_types: list[str],
+        noise_types: list[str] | None,
         knowledge: str,
         n_fft: int,
         hop: int,
@@ -92,10 +95,10 @@ class NmfEnhancement(torch.nn.Module):
                 f"Bad value '{knowledge}' for knowledge, expected one of "
                 f"{list(KNOWLEDGE)}."
             )
-        if not noise_types:
+        if noise_types is not None and not noise_types:
             raise InputError(
                 "noise_types is empty; name the noises that the enhancement "
-                "learns, e.g. [babble, volvo]."
+                "learns, e.g. [babble, volvo], or null for all in the folder."
             )
         if not 0 < hop <= n_fft // 2:
             raise InputError(
@@ -115,7 +118,8 @@ class NmfEnhancement(torch.nn.Module):
             learning_iterations=learning_iterations,
             iterations=iterations,
         )
-        self.noise_types = list(noise_types)
+        self.takes_all = noise_types is None
+        self.noise_types = list(noise_types or ())
         self.knowledge, self.seed = knowledge, seed
         self.n_fft, self.hop = n_fft, hop
         self.learning_frames = learning_frames
@@ -148,11 +152,33 @@ class NmfEnhancement(torch.nn.Module):
         InputError
             If nothing is left that is not silent.
         """
+        if self.takes_all:
+            self._take_types(list(noises))
         self.speech_atoms.copy_(self._learn(speech, self.speech_atoms))
         for name, recording in noises.items():
             atoms = self.noise_atoms[self.noise_types.index(name)]
             waveform = torch.as_tensor(recording, dtype=torch.float32)
             atoms.copy_(self._learn([waveform], atoms))
+
+    def _take_types(self, names):
+        self.noise_types = names
+        shape = len(names), *self.noise_atoms.shape[1:]
+        self.noise_atoms = self.noise_atoms.new_zeros(shape)
+
+    def _save_to_state_dict(self, destination, prefix, keep_vars):
+        """The types go with the atoms where the settings do not name them."""
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.takes_all:
+            names = json.dumps(self.noise_types).encode()
+            destination[prefix + TYPES] = torch.tensor(
+                [*names], dtype=torch.uint8
+            )
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs):
+        if self.takes_all and prefix + TYPES in state_dict:
+            names = bytes(state_dict.pop(prefix + TYPES).tolist())
+            self._take_types(json.loads(names))
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def forward(
         self, waveform: torch.Tensor, noise: str | None = None

@@ -7,7 +7,6 @@ Authors
  * The MLKD team 2026
 """
 
-import hashlib
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -18,14 +17,14 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked
 from mlkd_brain.fingerprint import (
     fingerprint,
-    fingerprint_code,
+    fingerprint_samples,
     fingerprint_weights,
-    library_versions,
+    provenance,
 )
 from mlkd_brain.tensor_store import TensorStore
 
 KINDS = ("none", "disk")
-LIBRARIES = ("numpy", "scikit-learn", "torch", "torchaudio")
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "torchaudio")
 
 
 class FeatureCache:
@@ -72,10 +71,12 @@ class FeatureCache:
         """
         if self.kind == "none":
             return None
-        made_by = [[settings_of(m), fingerprint_weights(m)] for m in modules]
-        code = fingerprint_code("noise", "data", "baseline")
-        versions = library_versions(*LIBRARIES)
-        folder = self.folder / fingerprint([made_by, code, versions])
+        facts = provenance(
+            *("noise", "data", "baseline"),
+            libraries=LIBRARIES,
+            modules=[[settings_of(m), fingerprint_weights(m)] for m in modules],
+        )
+        folder = self.folder / fingerprint(facts)
         folder.mkdir(parents=True, exist_ok=True)
         return TensorStore(folder)
 
@@ -116,9 +117,7 @@ def cached(
     """
     if store is None:
         return compute(waveform)
-    samples = waveform.cpu().contiguous().numpy().tobytes()
-    digest = hashlib.blake2b(samples, digest_size=16).hexdigest()
-    key = f"{digest}_{condition}"
+    key = f"{fingerprint_samples(waveform.cpu())}_{condition}"
     if key not in store:
         features = {"features": compute(waveform).cpu()}
         with locked(store.folder):  # another fold may write the same file

@@ -205,10 +205,7 @@ def noise_facts(hparams: dict) -> dict:
     copies, learns = hparams["noisy_copies"], hparams["model"].learns_noise
     if not copies and not learns:
         return {}
-    facts = {
-        "noise_heard": hparams["train_noise"].recordings(),
-        "noise_evaluated": hparams["noise_bank"].checksums,
-    }
+    facts = {"noise_heard": hparams["train_noise"].recordings()}
     if not copies:
         facts["noise_heard_in"] = "its noise atoms alone"
     return facts

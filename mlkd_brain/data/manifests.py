@@ -9,23 +9,64 @@ Authors
 import json
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
 import pandas
+from pydantic import AfterValidator, Field
 from tqdm import tqdm
+from typing_extensions import TypedDict
 
-from mlkd_brain.audio import SAMPLE_RATE, read_checked
+from mlkd_brain.audio import LIBRARIES, SAMPLE_RATE, read_checked
+from mlkd_brain.data.recordings import RecordingIndex
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, replaced_folder, write_json
-from mlkd_brain.fingerprint import fingerprint, fingerprint_code
+from mlkd_brain.fingerprint import fingerprint, provenance
 from mlkd_brain.noise.levels import WEIGHTINGS, speech_level
+from mlkd_brain.schema import STRICT, Schema, shown, unit
 
 #: Columns that a preparer fills in without opening the recording.
 DESCRIPTION = ["ID", "wav", "spk_id", "session", "gender", "style", "emo"]
 LEVELS = [f"level_{weighting}" for weighting in WEIGHTINGS]  # dBov
 COLUMNS = ["ID", "duration", *DESCRIPTION[1:], *LEVELS]
 SOURCE = "manifests.json"  # what the manifests were made from
+INDEX = "recordings.json"  # what was found in the recordings
+ROOT = "$data_root"  # begins each path, in the place of the data_folder
+LONGEST = 4096  # characters of a value; CSV readers take 131072
+NAME_BYTES = 200  # of a name that becomes one of a file, which has 255
+
+
+def _of_a_file(name):
+    if len(quote(name, safe="").encode()) > NAME_BYTES:
+        raise ValueError(
+            f"is too long: {shown(name)}; files are called after it, so that it "
+            f"has at most {NAME_BYTES} bytes"
+        )
+    return name
+
+
+Text = Annotated[
+    str, Field(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]*$")
+]
+FileName = Annotated[Text, AfterValidator(_of_a_file)]
+Level = Annotated[float, Field(ge=-200, le=100), unit("dBov")]
+
+
+class Row(TypedDict, total=False):
+    """Columns of a manifest."""
+
+    __pydantic_config__ = STRICT  # type: ignore
+    ID: Text
+    duration: Annotated[float, Field(gt=0, le=100_000), unit("s")]
+    wav: Text
+    spk_id: FileName
+    emo: Text
+    level_none: Level
+    level_band_4khz: Level
+    level_g712: Level
+
+
+ROW = Schema(Row)
 
 
 def write_manifests(
@@ -36,7 +77,7 @@ def write_manifests(
     """Measure every recording and write one CSV for each speaker.
 
     Nothing is written unless every recording can be used. When the same
-    recordings were measured before, nothing is done.
+    samples were measured before, by the same code, nothing is done.
 
     Arguments
     ---------
@@ -56,16 +97,19 @@ def write_manifests(
     data_folder = pathlib.Path(data_folder)
     manifest_folder = pathlib.Path(manifest_folder)
     utterances = sorted(utterances, key=lambda row: row["ID"])
+    _refuse_bad(utterances, data_folder)
     _refuse_missing(utterances, data_folder)
-    source = _source(utterances, data_folder)
     with locked(manifest_folder):
+        index = RecordingIndex(manifest_folder / INDEX)
+        source = _source(utterances, data_folder, index)
         if _read_source(manifest_folder) != source:
             table = _measure_all(utterances, data_folder)
             _write_speakers(table, source, manifest_folder)
+        index.save()
 
 
 def _write_speakers(table, source, manifest_folder):
-    table["wav"] = "$data_root/" + table["wav"]
+    table["wav"] = f"{ROOT}/" + table["wav"]
     with replaced_folder(manifest_folder) as folder:
         for speaker, part in table.groupby("spk_id"):
             part.to_csv(folder / f"{quote(speaker, safe='')}.csv", index=False)
@@ -89,16 +133,9 @@ def read_manifest(
     InputError
         Naming file, row and key.
     """
-    try:
-        # names are text, "NA" and "1e3" too
-        table = pandas.read_csv(
-            path, dtype=dict.fromkeys(DESCRIPTION, str), keep_default_na=False
-        )
-    except (OSError, pandas.errors.ParserError, ValueError) as error:
-        raise InputError(
-            f"{path}: cannot be read as a manifest ({error}); delete its folder "
-            "and run again to have it made anew."
-        ) from None
+    table = read_table(
+        path, "Delete its folder and run again to have it made anew."
+    )
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         raise InputError(
@@ -106,27 +143,83 @@ def read_manifest(
             f"{', '.join(COLUMNS)}. Add it, or delete the manifest's folder and "
             "run again."
         )
-    for name in ("duration", *LEVELS):
-        table[name] = pandas.to_numeric(table[name], errors="coerce")
     repeated = table["ID"][table["ID"].duplicated()]
     if len(repeated):
         raise InputError(
             f"{path}: ID {repeated.iloc[0]} occurs twice; IDs are unique. "
             "Delete one of the rows."
         )
-    for row in table.itertuples():
-        if emotions is not None and row.emo not in emotions:
-            raise InputError(
-                f"{path}: utterance {row.ID} has the unknown emotion "
-                f"'{row.emo}', expected one of {list(emotions)}; mend the row or "
-                "the key `emotions` of the yaml."
-            )
-        if not row.duration > 0:
-            raise InputError(
-                f"{path}: utterance {row.ID} has the duration {row.duration}; "
-                "durations are seconds above 0. Delete the row."
-            )
+    for name in ("duration", *LEVELS):
+        numbers = pandas.to_numeric(table[name], errors="coerce")
+        # what is no number stays text, which the schema then names
+        table[name] = numbers if numbers.notna().all() else table[name]
+    check_rows(table, path)
+    unknown = table[~table["emo"].isin(emotions or table["emo"])]
+    if len(unknown):
+        row = unknown.iloc[0]
+        raise InputError(
+            f"{path}: utterance {row['ID']} has the unknown emotion "
+            f"'{row['emo']}', expected one of {list(emotions or ())}; mend the "
+            "row or the key `emotions` of the yaml."
+        )
     return table
+
+
+def read_table(path: str | pathlib.Path, remedy: str) -> pandas.DataFrame:
+    """Read a CSV in which every value is text, "NA" and "1e3" too.
+
+    Arguments
+    ---------
+    path : str or pathlib.Path
+        The file.
+    remedy : str
+        End of the message if it cannot be read.
+
+    Raises
+    ------
+    InputError
+        If it is no file, cannot be parsed, or has no rows.
+    """
+    try:
+        # a named pipe would be waited for
+        if pathlib.Path(path).exists() and not pathlib.Path(path).is_file():
+            raise OSError("it is a folder, or no ordinary file")
+        table = pandas.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, pandas.errors.ParserError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: cannot be read as CSV ({reason}). {remedy}"
+        ) from None
+    if table.empty:
+        raise InputError(f"{path}: has no rows, only a header. {remedy}")
+    return table
+
+
+def check_rows(table: pandas.DataFrame, path: str | pathlib.Path) -> None:
+    """Refuse values that a manifest cannot have; by ``Row``.
+
+    Arguments
+    ---------
+    table : pandas.DataFrame
+        Columns that ``Row`` does not know are texts.
+    path : str or pathlib.Path
+        The file, whose row 1 is the header.
+
+    Raises
+    ------
+    InputError
+        Naming file, row and column.
+    """
+    rows = table.to_dict("records")
+    for number, row in enumerate(rows, start=2):
+        where = f"{path}, row {number}: "
+        ROW.check(row, "Mend the row, or delete it.", where)
+        for name, value in row.items():
+            if isinstance(value, str) and len(value) > LONGEST:
+                raise InputError(
+                    f"{where}{name} has {len(value)} characters, at most "
+                    f"{LONGEST} are allowed. Shorten it."
+                )
 
 
 def read_speakers(
@@ -180,6 +273,18 @@ def _measure(path):
     return {"duration": round(len(waveform) / SAMPLE_RATE, 6), **levels}
 
 
+def _refuse_bad(utterances, data_folder):
+    """Before minutes of measuring."""
+    for before, row in zip([{}, *utterances], utterances):
+        where = f"{data_folder}, {row['wav']}: "
+        ROW.check(row, "Rename it.", where)
+        if before.get("ID") == row["ID"]:
+            raise InputError(
+                f"{where}has the ID {row['ID']}, as {before['wav']} has; IDs "
+                "are unique. Rename one of them."
+            )
+
+
 def _refuse_missing(utterances, data_folder):
     missing = [
         row["wav"]
@@ -194,16 +299,30 @@ def _refuse_missing(utterances, data_folder):
         )
 
 
-def _source(utterances, data_folder):
+def _source(utterances, data_folder, index):
     """What the manifests depend on: annotation, recordings, level meters."""
-    status = [(data_folder / row["wav"]).stat() for row in utterances]
-    recordings = [[s.st_size, s.st_mtime_ns] for s in status]
-    return {
-        "data_folder": str(data_folder.resolve()),
-        "utterances": len(utterances),
-        "recordings": fingerprint([COLUMNS, utterances, recordings]),
-        "code": fingerprint_code("noise"),
-    }
+    samples = index.checksums(
+        {row["wav"]: data_folder / row["wav"] for row in utterances}
+    )
+    return provenance(
+        "noise",
+        libraries=("numpy", "scipy", *LIBRARIES),
+        data_folder=str(data_folder.resolve()),
+        utterances=len(utterances),
+        recordings=fingerprint([COLUMNS, utterances, samples]),
+    )
+
+
+def recordings_of(manifest_folder: str | pathlib.Path) -> str | None:
+    """Fingerprint of the annotation and all samples that manifests describe.
+
+    Arguments
+    ---------
+    manifest_folder : str or pathlib.Path
+        Written by ``write_manifests``; None if by something else.
+    """
+    source = _read_source(pathlib.Path(manifest_folder)) or {}
+    return source.get("recordings")
 
 
 def _read_source(manifest_folder):

@@ -11,7 +11,12 @@ import pathlib
 
 import pandas
 
-from mlkd_brain.data.manifests import DESCRIPTION, write_manifests
+from mlkd_brain.data.manifests import (
+    DESCRIPTION,
+    check_rows,
+    read_table,
+    write_manifests,
+)
 from mlkd_brain.errors import InputError
 
 NEEDED = ("wav", "spk_id", "emo")
@@ -82,13 +87,9 @@ def read_rows(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
             "manifest is missing; give the CSV of your corpus with "
             "--manifest my.csv (columns wav, spk_id, emo)."
         )
-    try:
-        table = pandas.read_csv(manifest, dtype=str, keep_default_na=False)
-    except (OSError, ValueError, pandas.errors.ParserError) as error:
-        raise InputError(
-            f"{manifest}: cannot be read as CSV ({str(error).splitlines()[0]}); "
-            "give a file with the columns wav, spk_id and emo."
-        ) from None
+    table = read_table(
+        manifest, "Give a file with the columns wav, spk_id and emo."
+    )
     missing = [name for name in NEEDED if name not in table]
     if missing:
         raise InputError(
@@ -98,6 +99,7 @@ def read_rows(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
     _refuse_empty(table, manifest)
     if "ID" not in table:
         table["ID"] = [_name_of(wav) for wav in table["wav"]]
+    check_rows(table[[*NEEDED, "ID"]], manifest)
     _refuse_repeated(table, manifest)
     _refuse_classes(table, manifest)
     return table.assign(
@@ -108,16 +110,17 @@ def read_rows(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
 def _name_of(wav):
     """An ID from a path: without its suffix, one name for a file system."""
     path = pathlib.PurePosixPath(wav)
+    if not path.name:  # ".", which is no recording
+        return wav
     return "-".join(path.with_suffix("").parts).lstrip("/-")
 
 
 def _refuse_empty(table, manifest):
     for name in NEEDED:
         empty = table.index[table[name].str.strip() == ""]
-        if len(empty) or table.empty:
-            row = empty[0] + 2 if len(empty) else 1  # the header is row 1
+        if len(empty):
             raise InputError(
-                f"{manifest}, row {row}: {name} is empty; fill it in or delete "
+                f"{manifest}, row {empty[0] + 2}: {name} is empty; fill it in or delete "
                 "the row."
             )
 

@@ -13,6 +13,7 @@ from speechbrain.dataio.encoder import CategoricalEncoder
 from speechbrain.utils.data_pipeline import DynamicItem, provides, takes
 
 from mlkd_brain.audio import read_mono
+from mlkd_brain.data.manifests import ROOT, read_manifest
 
 
 @takes("wav")
@@ -51,6 +52,26 @@ def emotion_label(label_encoder: CategoricalEncoder) -> DynamicItem:
     return pipeline
 
 
+def read_rows(
+    path: str | pathlib.Path, data_folder: str | pathlib.Path
+) -> dict[str, dict[str, Any]]:
+    """Rows of a manifest by ID, for a dataset.
+
+    ``DynamicItemDataset.from_csv`` would take "$5" in any name for a variable.
+
+    Arguments
+    ---------
+    path : str or pathlib.Path
+        The manifest.
+    data_folder : str or pathlib.Path
+        Root of the corpus.
+    """
+    rows = read_manifest(path).to_dict("records")
+    for row in rows:
+        row["wav"] = row["wav"].replace(ROOT, str(data_folder), 1)
+    return {row.pop("ID"): row for row in rows}
+
+
 def dataio_prep(
     hparams: dict[str, Any],
     label_encoder: CategoricalEncoder,
@@ -77,9 +98,9 @@ def dataio_prep(
     """
     datasets = {}
     for part in ("train", "valid", "test"):
-        dataset = DynamicItemDataset.from_csv(
-            csv_path=pathlib.Path(hparams["output_folder"]) / f"{part}.csv",
-            replacements={"data_root": hparams["data_folder"]},
+        path = pathlib.Path(hparams["output_folder"]) / f"{part}.csv"
+        dataset = DynamicItemDataset(
+            read_rows(path, hparams["data_folder"]),
             dynamic_items=[clean_speech, emotion_label(label_encoder)],
         )
         signal = "clean_sig"

@@ -9,14 +9,9 @@ import pathlib
 
 import yaml
 from safetensors.torch import save_file
-from transformers import (
-    AutoConfig,
-    AutoModelForAudioClassification,
-    Wav2Vec2FeatureExtractor,
-)
 
-from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.errors import InputError
+from mlkd_brain.export.hf_folder import to_hf
 from mlkd_brain.export.model_card import model_card, sidecar
 from mlkd_brain.files import refuse_to_replace, replaced_folder
 from mlkd_brain.inference.loading import TrainedRun, encoder_settings
@@ -26,6 +21,7 @@ from mlkd_brain.optional import require
 
 EXPORTED = "export.json"  # marks a folder that an export made
 WEIGHTS = "model.safetensors"
+ANY_BATCH = "any: the model masks what is beyond an utterance's length"
 
 
 def export(
@@ -61,53 +57,18 @@ def export(
             "write yet; use --to speechbrain."
         )
     with replaced_folder(out) as folder:
-        FORMATS[to](run, folder)
-        facts = {"to": to, "labels": run.emotions, "protocol": run.protocol}
+        batching = FORMATS[to](run, folder) or ANY_BATCH
+        facts = {
+            "to": to,
+            "labels": run.emotions,
+            "batching": batching,
+            "protocol": run.protocol,
+        }
         (folder / EXPORTED).write_text(json.dumps(facts, indent=2) + "\n")
-        (folder / "README.md").write_text(model_card(run, to), "utf-8")
+        card = model_card(run, to, batching)
+        (folder / "README.md").write_text(card, "utf-8")
         for file in folder.iterdir():
             file.chmod(0o644)  # safetensors keeps others out
-
-
-def to_hf(run: TrainedRun, folder: pathlib.Path) -> None:
-    """Write a folder that plain transformers loads.
-
-    Arguments
-    ---------
-    run : mlkd_brain.inference.loading.TrainedRun
-        What is exported.
-    folder : pathlib.Path
-        Exists.
-    """
-    encoder = run.model.encoder
-    model = AutoModelForAudioClassification.from_config(_hf_config(run))
-    getattr(model, model.base_model_prefix).load_state_dict(
-        encoder.model.state_dict()
-    )
-    # their head projects, averages over time, classifies; ours projects nothing
-    model.projector.weight.data.fill_(0).fill_diagonal_(1)
-    model.projector.bias.data.fill_(0)
-    model.classifier.load_state_dict(run.model.head.state_dict())
-    model.save_pretrained(folder)
-    # data2vec, which does not say, has layer norm
-    norm = getattr(model.config, "feat_extract_norm", "layer")
-    Wav2Vec2FeatureExtractor(
-        sampling_rate=SAMPLE_RATE,
-        do_normalize=encoder.normalize_wav,
-        # group norm was pretrained without a mask, see transformers
-        return_attention_mask=norm == "layer",
-    ).save_pretrained(folder)
-
-
-def _hf_config(run):
-    settings = encoder_settings(run.model.encoder)
-    config = AutoConfig.for_model(**settings["config"])
-    config.layerdrop = 0.0
-    config.use_weighted_layer_sum = False
-    config.classifier_proj_size = config.hidden_size
-    config.id2label = dict(enumerate(run.emotions))
-    config.label2id = {name: i for i, name in enumerate(run.emotions)}
-    return config
 
 
 def to_onnx(run: TrainedRun, folder: pathlib.Path) -> None:

@@ -22,7 +22,7 @@ def licence(run: TrainedRun) -> str:
     return embedded.LICENCE if ours else LICENCE
 
 
-def model_card(run: TrainedRun, to: str) -> str:
+def model_card(run: TrainedRun, to: str, batching: str) -> str:
     """README.md of an export: Markdown, with the hub's header.
 
     Arguments
@@ -31,6 +31,8 @@ def model_card(run: TrainedRun, to: str) -> str:
         What is exported.
     to : str
         The format.
+    batching : str
+        How recordings can be batched.
     """
     header = {
         "license": licence(run),
@@ -44,6 +46,7 @@ def model_card(run: TrainedRun, to: str) -> str:
         licence=licence(run),
         encoder=run.protocol["encoder_hub"],
         rate=SAMPLE_RATE,
+        batching=batching,
         use=USE["onnx" if to.startswith("onnx") else to],
         protocol=yaml.safe_dump(run.protocol, sort_keys=False),
         **{key: run.protocol[key] for key in ("system", "seed", "fold")},
@@ -121,6 +124,7 @@ Distillation for Speech Emotion Recognition in Noisy Conditions"
 fold {fold}.
 
 - Input: one channel of speech at {rate} Hz, at least 25 ms.
+- Batches: {batching}.
 - Output: one score for each of {labels}, in this order.
 - Licence: {licence}; fine-tuned from the encoder `{encoder}`, whose own licence
   and attribution go with it.

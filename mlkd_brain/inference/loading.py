@@ -106,9 +106,7 @@ class TrainedRun:
     def __init__(self, folder: str | pathlib.Path) -> None:
         self.folder = pathlib.Path(folder)
         self.hparams = _read_hparams(self.folder)
-        self.label_encoder = CategoricalEncoder.from_saved(
-            self.folder / "save" / LABELS
-        )
+        self.label_encoder = _read_labels(self.folder / "save" / LABELS)
         self.emotions = labels_in_order(self.label_encoder)
         _refuse_without_encoder(self.hparams, self.folder)
         self.model = EmotionClassifier(
@@ -121,11 +119,39 @@ class TrainedRun:
     def _encoder_settings(self):
         kept = self.folder / "save" / ENCODER_SETTINGS
         if kept.is_file():
-            return json.loads(kept.read_text())
+            return _read_json(kept)
         encoder = self.hparams["model"]["encoder"]
         return _settings_of_source(
             encoder["source"], encoder.get("kept_layers")
         )
+
+
+def _read_labels(path):
+    encoder = CategoricalEncoder()
+    try:
+        encoder.load(path)
+        if encoder.lab2ind:
+            return encoder
+    except (OSError, ValueError, RuntimeError, SyntaxError, KeyError):
+        pass
+    raise _damaged(path)
+
+
+def _read_json(path):
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        if {"config", "normalize_wav"} <= settings.keys():
+            return settings
+    except (OSError, ValueError, AttributeError):
+        pass
+    raise _damaged(path)
+
+
+def _damaged(path):
+    return InputError(
+        f"{path}: is damaged. Put a copy in its place, or give the command of "
+        "the training again, which writes it anew."
+    )
 
 
 def labels_in_order(label_encoder: CategoricalEncoder) -> list[str]:
@@ -162,8 +188,17 @@ def _read_hparams(folder):
                 f"{folder}: is no trained run, {name} is missing; give the "
                 "output_folder of a run, e.g. results/student/1986/fold_3."
             )
-    with open(folder / HPARAMS, encoding="utf-8") as stream:
-        return yaml.load(stream, Loader=_PlainLoader)
+    try:
+        with open(folder / HPARAMS, encoding="utf-8") as stream:
+            hparams = yaml.load(stream, Loader=_PlainLoader)
+        if {"system", "model"} <= hparams.keys():
+            return hparams
+    except (OSError, ValueError, AttributeError, yaml.YAMLError):
+        pass
+    raise InputError(
+        f"{folder / HPARAMS}: is damaged. Put a copy in its place, or delete the "
+        "run's folder and train anew."
+    )
 
 
 def _refuse_without_encoder(hparams, folder):

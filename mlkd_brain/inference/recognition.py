@@ -95,16 +95,12 @@ class Recognition:
     ) -> list[Moment]:
         """Classify a long recording in sliding windows.
 
-        The windows cover the recording; the last one ends with it.
-
         Arguments
         ---------
         path : str or pathlib.Path or file
             The recording.
-        window : float
-            Length of a window, seconds.
-        hop : float
-            From the start of one window to the next, seconds, in (0, window].
+        window, hop : float
+            As for ``moments``.
 
         Raises
         ------
@@ -116,7 +112,34 @@ class Recognition:
         list of Moment
             In order of time.
         """
-        wav = read_speech(path)
+        return self.moments(read_speech(path), window, hop)
+
+    def moments(
+        self, wav: torch.Tensor, window: float = 4.0, hop: float = 1.0
+    ) -> list[Moment]:
+        """Classify a long waveform in sliding windows.
+
+        The windows cover the waveform; the last one ends with it.
+
+        Arguments
+        ---------
+        wav : torch.Tensor
+            16 kHz, (time,).
+        window : float
+            Length of a window, seconds.
+        hop : float
+            From the start of one window to the next, seconds, in (0, window].
+
+        Raises
+        ------
+        InputError
+            If hop and window leave gaps.
+
+        Returns
+        -------
+        list of Moment
+            In order of time.
+        """
         spans = window_spans(len(wav), window, hop)
         moments = []
         for first in range(0, len(spans), MAX_WINDOWS):

@@ -28,14 +28,18 @@ from mlkd_brain.method.losses import UNLABELLED
 from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherTargets
 from mlkd_brain.names import SELECTION
+from mlkd_brain.run.brain import ResumableBrain
 from mlkd_brain.run.epoch_clock import EpochClock, throughput, time_left
 from mlkd_brain.run.processes import gather, rank_and_size, sum_by_name
 from mlkd_brain.run.step_memory import SavedActivations, describe_memory
+from mlkd_brain.run.step_seed import seed_step
 
 logger = get_logger(__name__)
 
+EXAMPLES = 2  # inputs of the validation that the tracker gets as audio
 
-class EmotionBrain(sb.Brain):
+
+class EmotionBrain(ResumableBrain):
     """Learns emotions from labels alone: the teacher, the unsupervised student.
 
     Modules: ``model``, an ``EmotionClassifier``. Hparams: ``checkpointer``,
@@ -46,6 +50,14 @@ class EmotionBrain(sb.Brain):
     """
 
     learner = "model"  # its name in the log
+    statistics = (
+        "term_sums",
+        "references",
+        "decisions",
+        "clipped",
+        "shares",
+        "time_spent",
+    )
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -53,6 +65,7 @@ class EmotionBrain(sb.Brain):
         self.max_grad_norm = self.max_grad_norm or math.inf
         self.clock = EpochClock(self.device)
         self.memory_to_log = False
+        self.examples_to_log = 0
         self.steps: Any = None  # of all epochs; known in fit_fold
 
     def fit_fold(self, datasets: dict[str, DynamicItemDataset]) -> None:
@@ -75,16 +88,20 @@ class EmotionBrain(sb.Brain):
         self.memory_to_log = True
         batches = self.hparams.number_of_epochs * len(self.train_sampler)
         self.steps = batches // self.grad_accumulation_factor
+        # from there a GPU copies without Python waiting
+        pinned = {"pin_memory": self.device_type == "cuda"}
         self.fit(
             self.hparams.epoch_counter,
             datasets["train"],
             datasets["valid"],
             train_loader_kwargs={
                 "batch_sampler": self.train_sampler,
+                **pinned,
                 **self.hparams.train_dataloader_opts,
             },
             valid_loader_kwargs={
                 "batch_sampler": self._batches(datasets["valid"], 0.0),
+                **pinned,
                 **self.hparams.valid_dataloader_opts,
             },
         )
@@ -105,11 +122,12 @@ class EmotionBrain(sb.Brain):
 
     def compute_forward(self, batch, stage) -> Classification:
         """Classify a batch: logits, hidden states and frame mask."""
-        batch = batch.to(self.device)
+        wav_lens = batch.sig.lengths  # as loaded: on the CPU they are at hand
+        batch = batch.to(self.device, non_blocking=True)
         if not self.memory_to_log or stage != sb.Stage.TRAIN:
-            return self.modules.model(*batch.sig)
+            return self.modules.model(batch.sig.data, wav_lens)
         with SavedActivations(self.modules.parameters()) as saved:
-            predictions = self.modules.model(*batch.sig)
+            predictions = self.modules.model(batch.sig.data, wav_lens)
         self._log_memory(saved.total_bytes, batch.sig.data)
         return predictions
 
@@ -146,14 +164,35 @@ class EmotionBrain(sb.Brain):
         """Loss of a batch, nats, (); also records its terms and decisions."""
         labels = batch.emo_encoded.data.squeeze(-1)
         loss, terms = self.objective(predictions, labels, batch, stage)
-        for name, value in {"loss": loss, **terms}.items():
+        self.terms = {"loss": loss, **terms}
+        for name, value in self.terms.items():
             self.term_sums[name] += value.detach().float() * len(labels)
-        self.references += labels.tolist()
-        self.decisions += predictions.logits.argmax(dim=-1).tolist()
+        # to be read at the epoch's end
+        self.references.append(labels)
+        self.decisions.append(predictions.logits.argmax(dim=-1))
+        if stage == sb.Stage.VALID:
+            self.snrs_db += self._snrs_of(batch)
+            self._log_examples(batch)
         if stage != sb.Stage.TRAIN or self.train_sampler is None:
             return loss
         # batches differ by one in size; every utterance counts the same
         return loss * len(labels) / self.train_sampler.mean_size
+
+    def _snrs_of(self, batch):
+        """SNR of each utterance, dB; none where validation is on clean speech."""
+        noise = getattr(self.hparams, "valid_noise", None)
+        return [noise.sample(name).snr_db for name in batch.id] if noise else []
+
+    def _log_examples(self, batch):
+        """Give the tracker the first inputs of the validation, to listen to."""
+        wavs, lengths = batch.sig
+        for name, wav, length in zip(batch.id, wavs, lengths):
+            if self.examples_to_log == 0:
+                return
+            self.examples_to_log -= 1
+            valid = wav[: round(float(length) * len(wav))]
+            epoch = self.hparams.epoch_counter.current
+            self.hparams.train_logger.log_audio(f"valid/{name}", valid, epoch)
 
     def objective(self, predictions, labels, batch, stage) -> tuple:
         """Loss, (), and the terms to be logged by name: cross-entropy."""
@@ -165,14 +204,27 @@ class EmotionBrain(sb.Brain):
         super().on_fit_start()
         self.first_epoch = self.hparams.epoch_counter.current
         self.started = time.monotonic()
+        self.examples_to_log = EXAMPLES
 
     def on_stage_start(self, stage, epoch: int | None = None) -> None:
-        """Empties the statistics of the last stage."""
+        """Empties the statistics, or takes up those of a resumed epoch."""
         self.term_sums: dict[str, Any] = defaultdict(float)
-        self.references: list[int] = []
-        self.decisions: list[int] = []
+        self.references: list[torch.Tensor] = []  # class indices, (batch,)
+        self.decisions: list[torch.Tensor] = []
+        self.snrs_db: list[float] = []  # of each utterance that is validated on
         self.clipped: list[torch.Tensor] = []  # of each step, whether it was
+        self.shares: list[dict[str, torch.Tensor]] = []  # of a distillation
         self.clock.restart()
+        self.resume_statistics()
+
+    @property
+    def time_spent(self) -> list:
+        """The clock's seconds and counts, which a resumed epoch goes on from."""
+        return [dict(self.clock.seconds), dict(self.clock.counts)]
+
+    @time_spent.setter
+    def time_spent(self, totals):
+        self.clock.restart(*totals)
 
     def on_stage_end(self, stage, stage_loss, epoch=None) -> None:
         """Logs the epoch and keeps it if it validates best.
@@ -181,7 +233,8 @@ class EmotionBrain(sb.Brain):
         """
         stats = self._summary()
         if stage == sb.Stage.TRAIN:
-            self.train_stats = {**stats, **self._gradient_stats()}
+            rate = {"lr": self.optimizer.param_groups[0]["lr"]}
+            self.train_stats = {**stats, **rate, **self._gradient_stats()}
             self.throughput = throughput(
                 self.clock.seconds, sum_by_name(gather(self.clock.counts))
             )
@@ -217,21 +270,37 @@ class EmotionBrain(sb.Brain):
     def _summary(self):
         """Means and accuracies over the utterances of all processes."""
         own = {name: float(total) for name, total in self.term_sums.items()}
-        parts = gather((own, self.references, self.decisions))
-        sums, references, decisions = zip(*parts)
-        references, decisions = sum(references, []), sum(decisions, [])
+        classes = (self.references, self.decisions)
+        lists = (*(torch.cat(c).tolist() for c in classes), self.snrs_db)
+        sums, *parts = zip(*gather((own, *lists)))
+        references, decisions, snrs_db = (sum(part, []) for part in parts)
         terms = sum_by_name(sums)
         count = len(references)
+        by_snr = _ua_by_snr(references, decisions, snrs_db)
         references, decisions = _labelled(references, decisions)
-        # balanced_accuracy_score warns when a class is predicted and not present
-        present = sorted(set(references))
         return {
             **{name: terms[name] / count for name in terms},
-            "UA": recall_score(
-                references, decisions, labels=present, average="macro"
-            ),
+            "UA": _unweighted(references, decisions),
             "WA": accuracy_score(references, decisions),
+            **by_snr,
         }
+
+
+def _unweighted(references, decisions):
+    # balanced_accuracy_score warns when a class is predicted and not present
+    present = sorted(set(references))
+    return recall_score(references, decisions, labels=present, average="macro")
+
+
+def _ua_by_snr(references, decisions, snrs_db):
+    """UA of the utterances at each SNR, for the log."""
+    pairs = defaultdict(list)
+    for reference, decision, snr_db in zip(references, decisions, snrs_db):
+        pairs[snr_db].append((reference, decision))
+    return {
+        f"UA {snr_db:g} dB": _unweighted(*zip(*pairs[snr_db]))
+        for snr_db in sorted(pairs)
+    }
 
 
 def _labelled(references, decisions):
@@ -284,16 +353,17 @@ class DistillationBrain(EmotionBrain):
         They come with the batch if they were cached, else the teacher is run on
         the clean speech.
         """
+        clean = getattr(batch, "clean_sig", None)
         predictions = super().compute_forward(batch, stage)
         if stage == sb.Stage.TRAIN:
             self.clock.lap(self.learner)
-            self.targets = self._targets(batch)
+            self.targets = self._targets(batch, clean)
             self.clock.lap("teacher")
         return predictions
 
-    def _targets(self, batch):
+    def _targets(self, batch, clean):
         if not hasattr(batch, "teacher_blocks"):
-            return self.target_teacher(*batch.clean_sig)
+            return self.target_teacher(batch.clean_sig.data, clean.lengths)
         # (batch, frames, layers, features)
         blocks = batch.teacher_blocks.data.unbind(dim=2)
         return TeacherTargets(batch.teacher_logits.data, list(blocks))
@@ -315,11 +385,6 @@ class DistillationBrain(EmotionBrain):
             norms = gradient_norms(weighted, self.modules.parameters())
             self.shares.append(shares(norms))
         return loss, terms
-
-    def on_stage_start(self, stage, epoch: int | None = None) -> None:
-        """Empties the statistics of the last stage."""
-        super().on_stage_start(stage, epoch)
-        self.shares: list[dict[str, torch.Tensor]] = []
 
     def _gradient_stats(self):
         """Also the share that each weighted term has in the gradient."""
@@ -349,17 +414,16 @@ class DistillationBrain(EmotionBrain):
         self.modules.train()
         self.on_stage_start(sb.Stage.TRAIN)
         totals: dict[str, float] = defaultdict(float)
-        with torch.random.fork_rng():  # dropout goes on as without
-            torch.manual_seed(self.hparams.seed)
-            for batch in itertools.islice(loader, batches):
-                predictions = self.compute_forward(batch, sb.Stage.TRAIN)
-                labels = batch.emo_encoded.data.squeeze(-1)
-                _, terms = self.objective(
-                    predictions, labels, batch, sb.Stage.TRAIN
-                )
-                norms = gradient_norms(terms, self.modules.parameters())
-                for name, norm in norms.items():
-                    totals[name] += float(norm) / batches
+        seed_step(self.hparams.seed, epoch=0, step=0)
+        for batch in itertools.islice(loader, batches):
+            predictions = self.compute_forward(batch, sb.Stage.TRAIN)
+            labels = batch.emo_encoded.data.squeeze(-1)
+            _, terms = self.objective(
+                predictions, labels, batch, sb.Stage.TRAIN
+            )
+            norms = gradient_norms(terms, self.modules.parameters())
+            for name, norm in norms.items():
+                totals[name] += float(norm) / batches
         # the same for processes that train together
         parts = gather(dict(totals))
         return {n: v / len(parts) for n, v in sum_by_name(parts).items()}

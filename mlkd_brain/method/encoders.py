@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from huggingface_hub import utils as hub
 from safetensors import SafetensorError
 from speechbrain.integrations.huggingface.huggingface import (
@@ -25,8 +26,9 @@ from transformers import AutoConfig, AutoModel
 from transformers.utils import logging as transformers_logging
 
 from mlkd_brain.errors import InputError
-from mlkd_brain.method.embedded import EMBEDDED, FOLDER
+from mlkd_brain.method.embedded import folder_of, random_model, random_seed
 from mlkd_brain.method.padding import (
+    grid_length,
     normalise_waveforms,
     samples_of,
     valid_mask,
@@ -37,6 +39,12 @@ logger = get_logger(__name__)
 
 #: Weights that only masking in pretraining uses; some models come without them.
 UNUSED = ("masked_spec_embed",)
+DOWNLOADS = "pretrained_models"  # folder of what the hub gave
+
+
+def on_grid(device: torch.device) -> bool:
+    """Whether batches are padded to ``padding.grid_length`` on a device."""
+    return device.type == "cuda"
 
 
 class Encoding(NamedTuple):
@@ -57,8 +65,8 @@ class SpeechEncoder(HFTransformersInterface):
     ---------
     source : str
         Hub name, e.g. "facebook/wav2vec2-base" or "openai/whisper-tiny.en", a
-        local folder, or "embedded". A local folder is read without any network
-        call.
+        local folder, "embedded", or "embedded_random_<seed>". A local folder is
+        read without any network call.
     save_path : str or pathlib.Path
         Where a download is kept.
     kept_layers : list of int, optional
@@ -90,18 +98,22 @@ class SpeechEncoder(HFTransformersInterface):
 
     normalize_wav = False  # whether waveforms are normalised first
 
-    def __new__(cls, source: str = "", *args, **kwargs):
+    def __new__(
+        cls, source: str = "", save_path: Any = DOWNLOADS, *args, **kwargs
+    ):
         """An instance of the subclass for the source's kind of model."""
         if cls is SpeechEncoder:
             with _readable(source):
-                config = AutoConfig.from_pretrained(_folder_of(source))
+                config = AutoConfig.from_pretrained(
+                    folder_of(source), cache_dir=str(save_path)
+                )
             cls = family_of(config.model_type)
         return super().__new__(cls)
 
     def __init__(
         self,
         source: str,
-        save_path: str | pathlib.Path = "pretrained_models",
+        save_path: str | pathlib.Path = DOWNLOADS,
         kept_layers: Sequence[int] | None = None,
         freeze_feature_extractor: bool = True,
         layerdrop: float = 0.0,
@@ -109,8 +121,11 @@ class SpeechEncoder(HFTransformersInterface):
     ):
         self.source = source
         with _readable(source), _quiet_transformers():
-            super().__init__(_folder_of(source), str(save_path))
-            self._take_settings(_folder_of(source), str(save_path))
+            super().__init__(folder_of(source), str(save_path))
+            self._take_settings(folder_of(source), str(save_path))
+        seed = random_seed(source)
+        if seed is not None:
+            self.model = random_model(self.model.config, seed)
         self._set_layerdrop(layerdrop)
         if freeze_feature_extractor:
             self._freeze_convs()
@@ -277,6 +292,23 @@ class SpeechEncoder(HFTransformersInterface):
         samples = samples_of(wav_lens, wav.shape[1])
         if samples is not None and bool((samples == wav.shape[1]).all()):
             samples = None
+        if wav_lens is not None and on_grid(wav.device):
+            return self._encode_on_grid(wav, samples)
+        return self._encode(wav, samples)
+
+    def _encode_on_grid(self, wav, samples):
+        frames = self.count_frames(wav.shape[1])
+        if samples is None:
+            samples = torch.full((len(wav),), wav.shape[1])
+        more = grid_length(wav.shape[1]) - wav.shape[1]
+        encoding = self._encode(F.pad(wav, (0, more)), samples)
+        return Encoding(
+            encoding.last[:, :frames],
+            [block[:, :frames] for block in encoding.blocks],
+            encoding.frame_mask[:, :frames],
+        )
+
+    def _encode(self, wav, samples):
         if self.normalize_wav:
             wav = normalise_waveforms(wav, samples)
         return self.encode(wav, samples)
@@ -313,10 +345,6 @@ def family_of(model_type: str) -> type[SpeechEncoder]:
     from mlkd_brain.method.whisper import WhisperEncoder
 
     return WhisperEncoder if model_type == "whisper" else Wav2Vec2Encoder
-
-
-def _folder_of(source):
-    return str(FOLDER) if source == EMBEDDED else str(source)
 
 
 @contextlib.contextmanager

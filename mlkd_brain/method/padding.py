@@ -34,6 +34,21 @@ def samples_of(wav_lens: torch.Tensor | None, time: int) -> torch.Tensor | None:
     return torch.round(wav_lens.double() * time).long()
 
 
+def grid_length(samples: int) -> int:
+    """The next length of a grid: at most a sixteenth more than the samples.
+
+    A GPU's convolutions are planned anew for each length, which takes longer than
+    a step: with 16 lengths an octave they come back.
+
+    Example
+    -------
+    >>> [grid_length(samples) for samples in (16000, 16384, 16385, 72000)]
+    [16384, 16384, 17408, 73728]
+    """
+    step = 2 ** max(0, (samples - 1).bit_length() - 5)
+    return -(-samples // step) * step
+
+
 def valid_mask(
     lengths: torch.Tensor, size: int, device: torch.device | None = None
 ) -> torch.Tensor:

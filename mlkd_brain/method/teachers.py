@@ -8,13 +8,14 @@ import pathlib
 from typing import Any
 
 import torch
-from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.logger import get_logger
 
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import HPARAMS, SELECTION
-from mlkd_brain.run.protocol import plain_values
+from mlkd_brain.run.checkpoint_files import find_damage
+from mlkd_brain.run.checkpoints import AtomicCheckpointer
+from mlkd_brain.run.protocol import read_settings
 
 logger = get_logger(__name__)
 
@@ -43,7 +44,7 @@ def recover_best(
     Raises
     ------
     InputError
-        If there is none, or it belongs to another encoder.
+        If there is none, it is damaged, or it belongs to another encoder.
 
     Returns
     -------
@@ -52,32 +53,48 @@ def recover_best(
     """
     checkpoint = None
     if pathlib.Path(save_folder).is_dir():
-        checkpointer = Checkpointer(save_folder, {"model": model})
+        checkpointer = AtomicCheckpointer(save_folder, {"model": model})
         checkpoint = checkpointer.find_checkpoint(max_key=SELECTION)
     if checkpoint is None:
         raise InputError(
             f"{save_folder}: holds no trained model; make it with `{remedy}`."
         )
-    try:
-        checkpointer.load_checkpoint(checkpoint)
-    except RuntimeError as error:
-        raise InputError(
-            f"{checkpoint.path}: was trained with another encoder or other "
-            f"blocks ({str(error).splitlines()[-1].strip()}). Give the same "
-            f"--encoder_hub, or train anew: `{remedy}`."
-        ) from None
+    _load(checkpointer, checkpoint, remedy)
     _warn_of_early_stop(checkpointer, pathlib.Path(save_folder).parent)
     return {key: checkpoint.meta[key] for key in ("UA", "epoch")}
+
+
+def _load(checkpointer, checkpoint, remedy):
+    damage = find_damage(checkpoint.path, ["model"])
+    if damage is None:
+        try:
+            checkpointer.load_checkpoint(checkpoint)
+            return
+        except Exception as error:  # what is no pickle raises anything
+            reason = str(error)
+        if "loading state_dict" in reason:
+            raise InputError(
+                f"{checkpoint.path}: was trained with another encoder or other "
+                f"blocks ({reason.splitlines()[-1].strip()}). Give the same "
+                f"--encoder_hub, or train anew: `{remedy}`."
+            )
+        damage = "model.ckpt is damaged"
+    raise InputError(
+        f"{checkpoint.path}: {damage}. It is the run's best epoch: put a copy in "
+        f"its place, or delete the run's folder and train anew: `{remedy}`."
+    )
 
 
 def _warn_of_early_stop(checkpointer, run):
     """An interrupted run can be used; the user must know of it."""
     if not (run / HPARAMS).is_file():
         return
-    limit = plain_values((run / HPARAMS).read_text()).get("number_of_epochs")
+    limit = read_settings(run / HPARAMS).get("number_of_epochs")
     if limit is None:  # a baseline, which has no epochs
         return
-    last = max(c.meta["epoch"] for c in checkpointer.list_checkpoints())
+    # a checkpoint within an epoch has no number of it
+    found = checkpointer.list_checkpoints()
+    last = max(c.meta.get("epoch", 0) for c in found)
     if last < limit:
         logger.warning(f"{run}: was trained for {last} of {limit} epochs.")
 

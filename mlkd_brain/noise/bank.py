@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 import pandas
+import soundfile
 from tqdm import tqdm
 
-from mlkd_brain.audio import SAMPLE_RATE, read_checked
+from mlkd_brain.audio import LIBRARIES, SAMPLE_RATE, read_checked
+from mlkd_brain.disk import require_space
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, replaced_folder
-from mlkd_brain.fingerprint import fingerprint
+from mlkd_brain.fingerprint import fingerprint, provenance
 from mlkd_brain.names import CLEAN
 from mlkd_brain.noise import mixing
 from mlkd_brain.noise.copies import acoustic_fingerprint, samples_checksum
@@ -82,7 +84,8 @@ class NoiseBank:
     def prepare(self) -> None:
         """Resample and measure the recordings, unless that was done before.
 
-        The cache is keyed by the recordings' samples and the shares.
+        The cache is keyed by the recordings' samples, the shares, the code that
+        filters, and its libraries.
 
         Raises
         ------
@@ -95,13 +98,43 @@ class NoiseBank:
             name: samples_checksum(path) for name, path in recordings.items()
         }
         # shares as pairs: their order counts, and fingerprint sorts keys
-        key = {"checksums": self.checksums, "shares": [*self.shares.items()]}
+        key = provenance(
+            "noise",
+            libraries=("numpy", "scipy", *LIBRARIES),
+            checksums=self.checksums,
+            shares=[*self.shares.items()],
+        )
         self._folder = self.cache_folder / fingerprint(key)
         with locked(self._folder):
-            if not self._folder.is_dir():
+            if not self._is_whole():
                 self._prepare_all(recordings)
+        self._opened = {}
+
+    def _is_whole(self):
+        """Whether the cache is there, and each of its files has its length."""
+        self._opened = {}
+        try:
+            for name in self.types:
+                samples = int(self._catalogue.loc[name, "samples"])
+                for part in self.shares:
+                    self.part_range(name, part)
+                lengths = {f"{name}.npy": samples}
+                for weighting in WEIGHTINGS:
+                    rate = 1 if weighting == "none" else 2
+                    lengths[f"{name}.{weighting}.npy"] = samples // rate + 1
+                for file, length in lengths.items():
+                    if len(self._open(file)) != length:
+                        return False
+        except (OSError, ValueError, KeyError, EOFError):
+            return False
+        return True
 
     def _prepare_all(self, recordings):
+        # the waveform, float32, and three running sums, float64, two of them at
+        # half the rate
+        seconds = sum(map(_seconds, recordings.values()))
+        size = seconds * SAMPLE_RATE * (4 + 8 + 4 + 4)
+        require_space(self._folder, size, "the cache of the noise recordings")
         progress = tqdm(recordings.items(), desc="preparing noise")
         with replaced_folder(self._folder) as folder:
             rows = [self._prepare_one(*item, folder) for item in progress]
@@ -301,6 +334,14 @@ class NoiseBank:
                 )
             row |= {f"{part}_start": start, f"{part}_stop": stop}
         return row
+
+
+def _seconds(path):
+    """Duration; 0 if it cannot be read, which ``read_checked`` then explains."""
+    try:
+        return soundfile.info(path).duration
+    except (OSError, RuntimeError):
+        return 0.0
 
 
 def _ranges(samples, shares):

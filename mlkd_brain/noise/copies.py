@@ -20,6 +20,7 @@ from collections.abc import Mapping
 import numpy as np
 import soundfile
 
+from mlkd_brain.errors import InputError
 from mlkd_brain.names import SAMPLE_RATE
 
 WINDOW, HOP = 0.4, 0.1  # seconds; windows overlap, so that a start can shift
@@ -40,6 +41,11 @@ def samples_checksum(path: str | pathlib.Path) -> str:
     path : str or pathlib.Path
         Any format that libsndfile reads.
 
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+
     Returns
     -------
     str
@@ -55,7 +61,14 @@ def samples_checksum(path: str | pathlib.Path) -> str:
     >>> a == b
     True
     """
-    samples, rate = soundfile.read(path, dtype="int32", always_2d=True)
+    try:
+        samples, rate = soundfile.read(path, dtype="int32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        # a folder, a link that leads nowhere, no audio
+        raise InputError(
+            f"{path}: cannot be read ({error}); put the recording in its place, "
+            "or take it out of the folder."
+        ) from None
     digest = hashlib.sha256(f"{rate} {samples.shape}".encode())
     digest.update(samples.tobytes())
     return digest.hexdigest()

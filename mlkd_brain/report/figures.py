@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -41,24 +42,17 @@ from mlkd_brain.report.systems import (
 )
 from mlkd_brain.report.tables import speaker_name
 
-#: What is drawn first of a train_log.txt, under these names; then the rest.
+#: Terms of a train_log.txt that have a name in words; they are drawn first.
 TERMS = {
     ("train", "ce"): "cross-entropy, training",
     ("train", "kl"): "KL to the teacher, training",
     ("train", "mse"): "MSE to the teacher's blocks, training",
     ("valid", "ce"): "cross-entropy, validation",
     ("valid", "UA"): "UA, validation, %",
-    ("train", "loss"): "sum of all terms, training",
     ("train", "clipped"): "share of steps that were clipped",
 }
-#: Accuracies, for which UA on validation speaks; the validation's loss is its
-#: cross-entropy.
-NOT_DRAWN = {
-    ("train", "UA"),
-    ("train", "WA"),
-    ("valid", "WA"),
-    ("valid", "loss"),
-}
+#: What else is logged of the training.
+NO_TERM = re.compile("loss|UA.*|WA|lr")
 FEW_CLASSES = 5  # of a confusion matrix at every SNR
 SMALLEST = 4.5  # points that can be read
 FEWEST = 0.01  # of the utterances, for a bin of confidence to be drawn
@@ -167,7 +161,7 @@ def _mark_crossing(panel, curves):
         )
 
 
-def training(curves: DataFrame) -> Figure:
+def training(curves: DataFrame, every: bool = False) -> Figure:
     """Each term of the loss and the validation UA, over epochs.
 
     A thin line for each run, a thick one for the mean over runs.
@@ -176,24 +170,36 @@ def training(curves: DataFrame) -> Figure:
     ---------
     curves : pandas.DataFrame
         One row an epoch and term, see ``mlkd_brain.report.results``.
+    every : bool
+        Whether to draw all else that is logged too, e.g. the learning rate.
     """
-    terms = curves.set_index(["part", "term"]).sort_index()
-    logged = [key for key in TERMS if key in terms.index]
-    logged += [
-        key
-        for key in terms.index.unique()
-        if key not in TERMS and key not in NOT_DRAWN
-    ]
-    figure, _, panels = panel_grid(len(logged), 2.2)
-    for panel, key in zip(panels, logged):
-        part, term = key
-        part = {"train": "training", "valid": "validation"}[part]
-        heading(panel, TERMS.get(key, f"{spoken(term)}, {part}"))
-        _draw_runs(panel, terms.loc[[key]], 100 if term == "UA" else 1)
+    terms = curves.set_index(["part", "term"])
+    shown = _shown_terms(dict.fromkeys(terms.index), every)
+    figure, _, panels = panel_grid(len(shown), 2.2)
+    for panel, (key, name) in zip(panels, shown.items()):
+        heading(panel, name)
+        _draw_runs(panel, terms.loc[[key]], 100 if name.endswith("%") else 1)
         panel.set_xlabel("epoch", fontsize=9, color=GREY)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend(figure, systems_of(curves))
     return figure
+
+
+def _shown_terms(logged, every):
+    """Logged terms, (part, name), with the heading of each one's panel.
+
+    Terms of an objective that somebody added are drawn like the paper's.
+    """
+    known = {key: name for key, name in TERMS.items() if key in logged}
+    parts = {"train": "training", "valid": "validation"}
+    others = {
+        (part, term): f"{spoken(term)}, {parts[part]}"
+        + ", %" * term.startswith(("UA", "WA"))
+        for part, term in logged
+        if (part, term) not in known
+        and (every or part == "train" and not NO_TERM.fullmatch(term))
+    }
+    return known | others
 
 
 def _draw_runs(panel, rows, factor):

@@ -19,7 +19,7 @@ from pandas import DataFrame
 from mlkd_brain.files import refuse_to_replace, replaced_folder
 from mlkd_brain.markdown import escape
 from mlkd_brain.names import CLEAN
-from mlkd_brain.report import comparisons, figures, paper, style, tables
+from mlkd_brain.report import comparisons, costs, figures, paper, style, tables
 from mlkd_brain.report.comparisons import ALL
 from mlkd_brain.report.formatting import (
     Table,
@@ -49,6 +49,8 @@ from mlkd_brain.report.systems import (
 
 PAGE = "report.md"
 MEAN = "mean over runs [95 % interval]"
+#: Digits after the point in numbers/tests.csv.
+DIGITS = {"difference": 2, "low": 2, "high": 2, "p_value": 5, "p_holm": 5}
 TESTS = (
     "Difference in UA, mean over the runs that both have, with its interval over "
     "{units} and seeds; p by an exact sign-flip test over {units}, which takes "
@@ -111,7 +113,7 @@ def write_report(
         _write_files(shown, folder)
         numbers = {
             "cells": tables.all_cells(results.predictions, results.scores),
-            "tests": tests,
+            "tests": tests.round(DIGITS),
         }
         (folder / "numbers").mkdir()
         for name, frame in numbers.items():
@@ -133,7 +135,9 @@ def _write_files(shown, folder):
             path.write_text(table.latex(), "utf-8")
         for name, draw in section.figures.items():
             with matplotlib.rc_context(style.RC):
-                style.save(draw(), folder / "figures" / name)
+                figure = draw()
+                style.save_pdf(figure, folder / "figures" / f"{name}.pdf")
+                style.save_png(figure, folder / "figures" / f"{name}.png")
 
 
 def page_text(
@@ -287,8 +291,8 @@ def _table_2(results):
 
 
 def _costs(results):
-    title = tables.costs_title(results.costs)
-    frame = tables.costs_frame(results.costs)
+    title = costs.costs_title(results.costs)
+    frame = costs.costs_frame(results.costs)
     if paper.is_comparable(results.protocols):
         frame = paper.costs_beside_paper(frame)
         title += "; paper: wav2vec 2.0 base, another machine"

@@ -105,7 +105,7 @@ def means_frame(scores: DataFrame) -> DataFrame:
 
 
 def costs_beside_paper(frame: DataFrame) -> DataFrame:
-    """Table 3 with the paper's sizes and times; from ``tables.costs_frame``."""
+    """Table 3 with the paper's sizes and times; from ``costs.costs_frame``."""
     size, time = (
         [known.get(system, MISSING) for system in frame["system"]]
         for known in (SIZE_MIB, TIME)

@@ -30,7 +30,7 @@ COLUMNS = "system seed fold ID spk_id noise snr_db emo predicted".split()
 #: Columns of text: speakers such as 03 are no numbers, and grouping Python's
 #: strings is several times as fast as grouping Arrow's.
 TEXTS = ("system", "ID", "spk_id", "noise", "emo", "predicted")
-#: What complexity.json holds.
+#: What complexity.json holds at least.
 COSTS = "parameters bytes macs milliseconds seconds threads machine".split()
 #: Digits of a probability after the point: what the archive keeps.
 DIGITS = 3
@@ -101,7 +101,12 @@ class RunFiles:
             return {"system": self.key[0]}
         try:
             known = json.loads(path.read_text())
-            return {"system": self.key[0], **{n: known[n] for n in COSTS}}
+            # earlier versions have no more than these
+            return {
+                **known,
+                **{n: known[n] for n in COSTS},
+                "system": self.key[0],
+            }
         except (ValueError, KeyError, TypeError):
             raise InputError(
                 f"{path}: is damaged, it should hold {', '.join(COSTS)}; run "

@@ -1,4 +1,4 @@
-"""Tables of accuracy: systems, noises, speakers, calibration, costs.
+"""Tables of accuracy: systems, noises, speakers, calibration.
 
 ``scores`` are those of ``statistics.scores_of_runs``. A cell is a mean over
 runs, what a run has being the mean over the conditions of the cell.
@@ -33,8 +33,6 @@ from mlkd_brain.report.systems import (
     systems_of,
     unseen_noises,
 )
-
-MEBIBYTE = 2**20
 
 
 def systems_frame(
@@ -223,45 +221,3 @@ def all_cells(predictions: DataFrame, scores: DataFrame) -> DataFrame:
             }
         )
     return DataFrame(rows).round(2)
-
-
-def costs_frame(costs: DataFrame) -> DataFrame:
-    """Table 3: size, operations and time of each system.
-
-    Arguments
-    ---------
-    costs : pandas.DataFrame
-        One row a run: ``system``, and what
-        ``mlkd_brain.evaluation.complexity`` counts.
-        Medians over a system's runs are shown.
-    """
-    known = costs.dropna(subset=["parameters"])
-    medians = known.groupby("system").median(numeric_only=True)
-    rows = []
-    for system in systems_of(known):
-        row = medians.loc[system]
-        values = {
-            "system": system,
-            "parameters, M": f"{row['parameters'] / 1e6:.2f}",
-            "MiB": number(row["bytes"] / MEBIBYTE),
-            "GMAC": f"{row['macs'] / 1e9:.2f}",
-            "ms": number(row["milliseconds"]),
-            "of teacher's time": MISSING,
-        }
-        if "teacher" in medians.index:
-            ratio = row["milliseconds"] / medians["milliseconds"]["teacher"]
-            values["of teacher's time"] = f"{ratio:.2f}"
-        rows.append(values)
-    return DataFrame(rows)
-
-
-def costs_title(costs: DataFrame) -> str:
-    """Heading of Table 3: the utterance, the machines."""
-    known = costs.dropna(subset=["parameters"])
-    machines = sorted(set(zip(known["machine"], known["threads"])))
-    named = "; ".join(f"{name}, {n:g} threads" for name, n in machines)
-    return (
-        f"Table 3. One utterance of {known['seconds'].iloc[0]:g} s: size, "
-        "multiply-accumulates and time, the median over a system's runs "
-        f"({named})"
-    )

@@ -4,7 +4,6 @@ Authors
  * The MLKD team 2026
 """
 
-import functools
 import json
 import os
 import pathlib
@@ -12,19 +11,16 @@ import platform
 from collections.abc import Collection
 from typing import Any
 
-import yaml
 from hyperpyyaml import resolve_references
-from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.errors import InputError
-from mlkd_brain.files import has_checkpoint, write_json
+from mlkd_brain.files import has_checkpoint, write_json, write_text
 from mlkd_brain.fingerprint import library_versions
 from mlkd_brain.names import HPARAMS, PROTOCOL
+from mlkd_brain.run.plain_yaml import all_values
 
-AN_OBJECT = (
-    "what its yaml builds"  # replaces it: --vad null can replace one too
-)
 FORMER_KEY = "wav2vec2_hub"  # of encoder_hub
 #: Keys of a neural system that decide on its steps.
 OPTIMISATION = ("precision", "grad_accumulation_factor", "max_grad_norm")
@@ -32,10 +28,12 @@ OPTIMISATION = ("precision", "grad_accumulation_factor", "max_grad_norm")
 CHANGEABLE = {
     "number_of_epochs",
     "num_workers",
+    "ckpt_interval_minutes",
     "skip_prep",
     "allow_partial",
     "gradient_checkpointing",
     "save_mixtures",
+    "tracker",
     "teacher_cache",
     "feature_cache",
 }
@@ -69,11 +67,12 @@ def refuse_other_settings(
         If the run there has another value for a key.
     """
     before = pathlib.Path(output_folder) / HPARAMS
-    if not before.is_file():
+    # without a checkpoint nothing of the earlier start is used
+    if not before.is_file() or not has_checkpoint(output_folder):
         return
     with open(hparams_file, encoding="utf-8") as stream:
-        now = _values(resolve_references(stream, overrides))
-    then = _values(before.read_text(encoding="utf-8"))
+        now = all_values(resolve_references(stream, overrides))
+    then = read_settings(before)
     for key in sorted(
         then.keys() & now.keys() - CHANGEABLE - {*also_changeable}
     ):
@@ -86,44 +85,46 @@ def refuse_other_settings(
             )
 
 
-def plain_values(text) -> dict[str, Any]:
-    """Keys of a resolved HyperPyYAML text or file whose values are no objects.
+def read_settings(path: str | pathlib.Path) -> dict[str, Any]:
+    """Keys and values of a run's hyperparams.yaml; nothing is executed.
 
-    Numbers, strings, lists, mappings and None; nothing is executed.
-
-    Example
-    -------
-    >>> plain_values("a: 1\\nb: !new:os.PathLike\\nc: {d: [2]}")
-    {'a': 1, 'c': {'d': [2]}}
+    Raises
+    ------
+    InputError
+        If the file is damaged.
     """
-    values = _values(text)
-    return {key: value for key, value in values.items() if value != AN_OBJECT}
+    try:
+        return all_values(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, AttributeError, YAMLError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({type(error).__name__}), so that nobody "
+            "knows with what the run was started. Put a copy in its place, or "
+            "delete the folder and train anew."
+        ) from None
 
 
-@functools.lru_cache
-def top_level_keys(text: str) -> set[str]:
-    """Keys of a yaml, as text; no object in it is built.
+def keep_settings(
+    hparams_file: str | pathlib.Path, overrides: str, hparams: dict[str, Any]
+) -> None:
+    """Write a run's hyperparams.yaml, whole or not at all.
 
-    Example
-    -------
-    >>> sorted(top_level_keys("lr: 0.1\\nopt: !new:os.PathLike {lr: 1}"))
-    ['lr', 'opt']
+    Arguments
+    ---------
+    hparams_file : str or pathlib.Path
+        The yaml.
+    overrides : str
+        Options that replace its keys.
+    hparams : dict
+        Of the run; the file goes to ``output_folder``.
     """
-    content = yaml.compose(text)
-    return {key.value for key, _ in content.value} if content else set()
-
-
-def _values(text):
-    """As ``plain_values``, with ``AN_OBJECT`` for what the yaml builds."""
-    values = {
-        key: value if _is_plain(value) else AN_OBJECT
-        for key, value in YAML(typ="rt").load(text).items()
-    }
-    return json.loads(json.dumps(values))
-
-
-def _is_plain(value):
-    return getattr(value, "tag", None) is None or value.tag.value is None
+    with open(hparams_file, encoding="utf-8") as stream:
+        resolved = resolve_references(stream, overrides).read()
+    head = (
+        f"# From {pathlib.Path(hparams_file).absolute()}\n# yamllint disable\n"
+    )
+    write_text(
+        head + resolved, pathlib.Path(hparams["output_folder"]) / HPARAMS
+    )
 
 
 def _fixed(value):
@@ -135,6 +136,8 @@ def _fixed(value):
 
 def write_protocol(hparams: dict[str, Any], **facts) -> None:
     """Write protocol.json: what a run's numbers depend on.
+
+    Among it the noise, weighting and SNRs of the run's own evaluation.
 
     Arguments
     ---------
@@ -152,9 +155,13 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
     folder = pathlib.Path(hparams["output_folder"])
     if facts.get("teacher"):
         facts["teacher_speakers"] = _speakers(hparams["teacher_folder"])
+    bank = hparams["noise_bank"]
+    if bank.noise_folder.is_dir():  # a teacher learns without
+        bank.prepare()
+        facts["noise_evaluated"] = bank.checksums
+        facts["noise_fingerprints"] = bank.fingerprints
     if "noise_heard" in facts:
-        facts["noise_ranges"] = noise_ranges(hparams["noise_bank"])
-        facts["noise_fingerprints"] = hparams["noise_bank"].fingerprints
+        facts["noise_ranges"] = noise_ranges(bank)
     keys = ("system", "seed", "fold", "weighting", "snrs_db")
     libraries = library_versions("torch", "speechbrain", "transformers")
     protocol = {
@@ -208,7 +215,10 @@ def noise_ranges(bank) -> dict[str, dict[str, list[int]]]:
 
 
 def _refuse_other_facts(folder, before, protocol):
-    for fact in ("speakers", "noise_heard", "teacher", "processes"):
+    facts = ["speakers", "noise_heard", "teacher", "processes"]
+    if before.keys() & protocol.keys() & {"noise_evaluated"}:
+        facts.append("noise_evaluated")  # a teacher may get its noise later
+    for fact in facts:
         if before.get(fact) != protocol.get(fact):
             raise InputError(
                 f"{folder}: was trained with another value of {fact} than it "

@@ -13,9 +13,13 @@ import sys
 
 from hyperpyyaml import load_hyperpyyaml
 
-from mlkd_brain.errors import InputError
+from mlkd_brain.environment import set_environment
+from mlkd_brain.errors import DEBUG, InputError, nearest
 from mlkd_brain.optional import require
+from mlkd_brain.run.command_line import speechbrain_actions
+from mlkd_brain.run.plain_yaml import read_yaml_text
 from mlkd_brain.study.definition import Study
+from mlkd_brain.study.options import STUDY
 
 
 def numbers(text: str) -> list[int]:
@@ -28,14 +32,18 @@ def numbers(text: str) -> list[int]:
     """
     found: list[int] = []
     for part in text.split(","):
-        first, _, last = part.partition("-")
+        first, dash, last = part.partition("-")
         try:
-            found += range(int(first), int(last or first) + 1)
+            numbers = range(int(first), int(last if dash else first) + 1)
         except ValueError:
+            numbers = range(0)
+        if not numbers:
             raise argparse.ArgumentTypeError(
-                f"'{text}' is not like 1-10 or 1,4,7"
-            ) from None
-    return found
+                f"'{text}' is not like 1-10 or 1,4,7: '{part}' is no number, "
+                "and no range that goes up"
+            )
+        found += numbers
+    return list(dict.fromkeys(found))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
         "systems' yaml files can be given as --key value, too.",
         allow_abbrev=False,
     )
+    made.error = _refuse  # type: ignore
     add = made.add_argument
     add("study", help="e.g. hparams/study.yaml")
     add("--folds", type=numbers, help="e.g. 1-10 or 1,4,7")
@@ -60,9 +69,14 @@ def parser() -> argparse.ArgumentParser:
         choices=("refuse", "redo", "keep"),
         default="refuse",
         help="what becomes of runs that were made with other settings, data or "
-        "code: redo them from the start, or keep those of other code",
+        "code: redo them from the start, or keep those of other code or versions",
     )
+    add(DEBUG, action="store_true", help="show where an error was found")
     return made
+
+
+def _refuse(message):
+    raise InputError(f"{message}; --help lists the options.")
 
 
 def read_study(
@@ -90,20 +104,37 @@ def read_study(
         The others.
     """
     options, others = parser().parse_known_args(argv)
-    try:
-        with open(options.study, encoding="utf-8") as stream:
-            settings = load_hyperpyyaml(stream)
-    except OSError:
-        raise InputError(
-            f"{options.study}: no such file. Run from the recipe's folder, e.g. "
-            "python run_folds.py hparams/study.yaml"
-        ) from None
+    text = read_yaml_text(
+        options.study,
+        "Run from the recipe's folder, e.g. python run_folds.py "
+        "hparams/study.yaml",
+    )
+    settings = load_hyperpyyaml(text)
     given = {k: v for k, v in vars(options).items() if v is not None}
     if options.systems is not None:
         given["systems"] = options.systems.split(",")
     settings.update({k: v for k, v in given.items() if k in settings})
+    STUDY.check(settings, f"Change {{key}} in {options.study}, or --{{key}}.")
     settings["overrides"] = {**settings["overrides"], **_pairs(others)}
-    return Study(settings, recipe), options
+    study = Study(settings, recipe)
+    _refuse_unknown(study, options.study)
+    return study, options
+
+
+def _refuse_unknown(study, file):
+    """Before ray and torch are loaded; values are checked by each yaml."""
+    yamls = {
+        system["yaml"] for system in study.settings["definitions"].values()
+    }
+    files = [name for name in yamls if (study.recipe / name).is_file()]
+    known = set().union(*map(study.keys, files)) | {*speechbrain_actions()}
+    for key in study.settings["overrides"]:
+        if key not in known:
+            ours = {a.dest for a in parser()._actions}
+            raise InputError(
+                f"{file} and the yaml files of its systems have no key '{key}'."
+                f"{nearest(key, known | ours)} Take it out, or --{key}."
+            )
 
 
 def _pairs(words: list[str]) -> dict[str, str]:
@@ -135,13 +166,17 @@ def run_study(argv: list[str]) -> None:
         With code 1 if a run failed, 130 after Ctrl-C.
     """
     study, options = read_study(argv)
+    set_environment()
     require("ray", "rich")
     from mlkd_brain.study.board import Board
+    from mlkd_brain.study.choice import refuse_other_choices
     from mlkd_brain.study.content import StudyContent
     from mlkd_brain.study.executor import Cluster
     from mlkd_brain.study.plan import make_plan
 
-    plan = make_plan(study.runs(), StudyContent(study), options.changed)
+    contents = StudyContent(study)
+    plan = make_plan(study.runs(), contents, options.changed)
+    refuse_other_choices(study, plan, contents, options.changed)
     failed = []
     with Board(plan) as board:
         if not all(step.finished for step in plan.values()):
@@ -166,6 +201,7 @@ def run_search(argv: list[str]) -> None:
         See ``run_study``.
     """
     study, options = read_study(argv)
+    set_environment()
     require("ray", "rich")
     from mlkd_brain.study.search import search
 

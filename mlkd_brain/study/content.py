@@ -11,15 +11,17 @@ import yaml
 from hyperpyyaml import resolve_references
 
 from mlkd_brain.data.folds import fold_speakers, read_groups
-from mlkd_brain.data.manifests import read_speakers
+from mlkd_brain.data.manifests import read_speakers, recordings_of
 from mlkd_brain.fingerprint import (
     fingerprint,
     fingerprint_code,
     fingerprint_folder,
+    library_versions,
 )
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER
 from mlkd_brain.run.experiment import load_hparams, prepare_corpus
-from mlkd_brain.run.protocol import CHANGEABLE, plain_values, top_level_keys
+from mlkd_brain.run.plain_yaml import plain_values, top_level_keys
+from mlkd_brain.run.protocol import CHANGEABLE
 from mlkd_brain.study.definition import Run, Study
 
 EPOCHS = "number_of_epochs"
@@ -30,6 +32,8 @@ PER_RUN = ("seed", "fold", "teacher_folder")  # differ among a system's runs
 BY_HAND = "trained by hand"  # in the place of an unknown code
 #: Folders of the library whose code decides on the numbers of a run.
 RUN_CODE = ("noise", "data", "run", "method", "evaluation")
+#: Packages that compute those numbers.
+LIBRARIES = ("torch", "transformers", "speechbrain", "scikit-learn", "numpy")
 
 
 class StudyContent:
@@ -95,8 +99,10 @@ class StudyContent:
             "hparams": settings(file, overrides),
             "encoder": encoder and fingerprint_folder(encoder),
             "manifests": fingerprint_folder(manifests, "*.csv"),
+            "recordings": recordings_of(manifests),
             "noise": fingerprint(hparams["noise_bank"].checksums),
             "code": code_of(self.study.recipe / run.script, file),
+            "versions": library_versions(*LIBRARIES),
         }
 
 
@@ -152,9 +158,22 @@ def differences(before: dict, now: dict) -> list[str]:
     old, new = before.get("hparams", {}), now["hparams"]
     keys = sorted(old.keys() | new.keys())
     other = [key for key in keys if old.get(key) != new.get(key)]
-    # the code of a run that was trained by hand is unknown, so it never differs
-    parts = [k for k in now if before.get(k) not in (now[k], BY_HAND)]
+    # what is unknown never differs: the code of a run that was trained by hand,
+    # and what an earlier version did not record
+    known = [k for k in now if before.get(k, BY_HAND) != BY_HAND]
+    parts = [key for key in known if before[key] != now[key]]
     return other + [key for key in parts if key != "hparams"]
+
+
+def keeps(other: list[str], changed: str) -> bool:
+    """Whether --changed keep accepts these differences: code and libraries.
+
+    Example
+    -------
+    >>> keeps(["code"], "keep"), keeps(["lr"], "keep"), keeps(["code"], "redo")
+    (True, False, False)
+    """
+    return changed == "keep" and set(other) <= {"code", "versions"}
 
 
 def _is_built(node: Any) -> bool:

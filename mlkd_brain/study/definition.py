@@ -14,7 +14,7 @@ from typing import Any
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import CORPUS
-from mlkd_brain.run.protocol import top_level_keys
+from mlkd_brain.run.plain_yaml import as_word, top_level_keys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,15 +192,3 @@ def last_epoch(train_log: pathlib.Path) -> int:
     """Number of the last epoch in a training log; 0 without a log."""
     text = train_log.read_text() if train_log.is_file() else ""
     return max(map(int, re.findall(r"epoch: (\d+)", text)), default=0)
-
-
-def as_word(value: Any) -> str:
-    """A value of a yaml as a word of a command line.
-
-    Example
-    -------
-    >>> [as_word(value) for value in (True, None, ["f16", "volvo"], 0.5, "g712")]
-    ['true', 'null', '["f16", "volvo"]', '0.5', 'g712']
-    """
-    is_text = isinstance(value, (str, pathlib.Path))
-    return str(value) if is_text else json.dumps(value)

@@ -8,7 +8,13 @@ import dataclasses
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint
-from mlkd_brain.study.content import BY_HAND, EPOCHS, StudyContent, differences
+from mlkd_brain.study.content import (
+    BY_HAND,
+    EPOCHS,
+    StudyContent,
+    differences,
+    keeps,
+)
 from mlkd_brain.study.definition import Run
 from mlkd_brain.study.task import read_state
 
@@ -35,7 +41,7 @@ def make_plan(
         Of the same study.
     changed : str
         What to do with runs of another content: "refuse", "redo" or "keep",
-        which keeps those that differ in their code alone.
+        which keeps those that differ in their code and libraries alone.
 
     Raises
     ------
@@ -53,7 +59,7 @@ def make_plan(
                 step.content["code"] = BY_HAND
             continue
         other = differences(state["content"], step.content)
-        if not other or (other == ["code"] and changed == "keep"):
+        if not other or keeps(other, changed):
             step.content = state["content"]
             step.finished = state["state"] == "finished"
         elif not _can_continue(state["content"], step.content, other):
@@ -77,5 +83,6 @@ def _refuse(refused: list[tuple[Run, list[str]]]) -> None:
     raise InputError(
         f"{run.folder} was made with other {', '.join(other)}{more}. Give "
         "--changed redo to train those runs again, --changed keep to leave "
-        "runs that differ in their code alone, or another --results_folder."
+        "runs that differ in code or versions alone, or another "
+        "--results_folder."
     )

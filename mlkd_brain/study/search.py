@@ -18,10 +18,11 @@ from ray import tune
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.evaluation.validation import mean_over_snrs
-from mlkd_brain.files import write_csv, write_json
+from mlkd_brain.files import write_csv
 from mlkd_brain.fingerprint import fingerprint
 from mlkd_brain.names import TRAIN_LOG, VALIDATION
 from mlkd_brain.study.board import Board
+from mlkd_brain.study.choice import write_choice
 from mlkd_brain.study.content import EPOCHS, StudyContent
 from mlkd_brain.study.definition import Run, Study, choice_path, last_epoch
 from mlkd_brain.study.executor import Cluster
@@ -114,7 +115,7 @@ class GridSearch:
     """
 
     def __init__(self, study: Study, run: Run, content: dict):
-        self.study, self.run = study, run
+        self.study, self.run, self.content = study, run, content
         self.settings = study.settings["search"]
         self.with_clean = self.settings.get("with_clean", False)
         self.keys = list(self.settings["grid"])
@@ -228,7 +229,8 @@ class GridSearch:
         by = "validation UA averaged over noises and SNRs"
         by += " and clean" * self.with_clean
         facts = {"chosen": chosen, "by": by, "UA": best["UA"]}
-        write_json({**facts, "of": self.folder}, path)
+        facts["of"] = self.folder
+        write_choice(self.study, run, self.content, **facts)
         title = f"{run}: {by}"
         figure = draw_grid(grid, best, self.keys, title, self.number_of_epochs)
         figure.savefig(f"{stem}.png", dpi=110)

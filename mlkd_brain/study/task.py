@@ -26,6 +26,7 @@ from mlkd_brain.files import locked, write_json
 
 STATE_FILE = "study.json"  # in the folder of a run
 LOG = "console.log"  # beside it: what the scripts print
+GRACE = 10  # s, for a script to save after SIGTERM
 BAD_INPUT = 2  # exit status of mlkd_brain.errors.cli_errors
 
 
@@ -128,7 +129,7 @@ def _call(words: list[str], job: dict[str, Any]) -> None:
         while process.poll() is None:
             time.sleep(0.1)  # Ray cannot interrupt process.wait()
     except BaseException:
-        kill(process)
+        stop(process)
         raise
     raise_failure(process, words, job)
 
@@ -156,6 +157,14 @@ def start(words: list[str], job: dict[str, Any]) -> subprocess.Popen:
             start_new_session=True,
             preexec_fn=_end_with_parent,
         )
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Have a training save where it is, if that is soon; then kill it."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE)
+    kill(process)
 
 
 def kill(process: subprocess.Popen) -> None:

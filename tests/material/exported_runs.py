@@ -40,7 +40,7 @@ modules:
 """
 
 
-def fabricate_run(folder, source):
+def fabricate_run(folder, source, seed=1):
     """A run folder of a student of two blocks, and the student itself.
 
     Its second epoch is the best; the others have other weights.
@@ -53,7 +53,7 @@ def fabricate_run(folder, source):
     make_label_encoder(EMOTIONS, folder / "save")
     model = EmotionClassifier(SpeechEncoder(source, kept_layers=[2, 4]), 4)
     checkpointer = Checkpointer(folder / "save", {"model": model})
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     for epoch, accuracy in ((1, 0.5), (2, 0.9), (3, 0.7)):
         for parameter in model.parameters():
             parameter.data += 0.02 * torch.randn_like(parameter)

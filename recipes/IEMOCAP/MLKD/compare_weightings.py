@@ -13,6 +13,7 @@ import pathlib
 import tempfile
 
 import numpy as np
+from hyperpyyaml import resolve_references
 from tqdm import tqdm
 
 from mlkd_brain.audio import read_mono
@@ -21,7 +22,7 @@ from mlkd_brain.markdown import markdown_table, write_into
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.levels import WEIGHTINGS, gain_from_levels, speech_level
 from mlkd_brain.noise.sampling import evaluation_sample
-from mlkd_brain.run.protocol import plain_values
+from mlkd_brain.run.plain_yaml import plain_values
 
 TEACHER = pathlib.Path(__file__).parent / "hparams" / "teacher.yaml"
 
@@ -82,7 +83,8 @@ def main():
     if not paths:
         raise InputError(f"{options.speech_folder}: holds no wav file.")
     with tempfile.TemporaryDirectory() as cache:
-        shares = plain_values(TEACHER.read_text())["noise_shares"]
+        teacher = plain_values(resolve_references(TEACHER.read_text()))
+        shares = teacher["noise_shares"]
         bank = NoiseBank(options.noise_folder, cache, shares=shares)
         bank.prepare()
         text = table(gains_db(paths, bank), bank.types)

@@ -14,33 +14,51 @@ Authors
 
 import sys
 
+from mlkd_brain.run.start import start_script
+
+if __name__ == "__main__":  # before torch is loaded, which takes seconds
+    start_script(sys.argv, __doc__)
+
 import speechbrain as sb
 
 from mlkd_brain.baseline.system import fit_fold, noise_facts
 from mlkd_brain.data.pipelines import dataio_prep
 from mlkd_brain.errors import cli_errors
+from mlkd_brain.files import leaving_nothing
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
     prepare_fold,
 )
-from mlkd_brain.run.protocol import refuse_other_settings, write_protocol
+from mlkd_brain.run.ownership import owned
+from mlkd_brain.run.protocol import (
+    keep_settings,
+    refuse_other_settings,
+    write_protocol,
+)
 
 
 def main(argv):
-    """Prepare the data, learn dictionaries and classifier, keep them."""
+    """Train in the folder of the run, alone."""
     hparams_file, hparams, _, overrides = load_hparams(argv)
-    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
-    prepare_fold(hparams)
-    noises = {"train": hparams["train_noise"], "valid": hparams["valid_noise"]}
-    hparams["noise_bank"].prepare()
-    for noise in noises.values():
-        noise.resolve()
-    sb.create_experiment_directory(
-        experiment_directory=hparams["output_folder"],
-        hyperparams_to_save=hparams_file,
-        overrides=overrides,
-    )
+    with owned(hparams["output_folder"]):
+        train(hparams_file, hparams, overrides)
+
+
+def train(hparams_file, hparams, overrides):
+    """Prepare the data, learn dictionaries and classifier, keep them."""
+    with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
+        refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
+        prepare_fold(hparams)
+        noises = {
+            "train": hparams["train_noise"],
+            "valid": hparams["valid_noise"],
+        }
+        hparams["noise_bank"].prepare()
+        for noise in noises.values():
+            noise.resolve()
+    sb.create_experiment_directory(hparams["output_folder"])
+    keep_settings(hparams_file, overrides, hparams)
     write_protocol(hparams, **noise_facts(hparams))
     label_encoder = make_label_encoder(
         hparams["emotions"], hparams["save_folder"]

@@ -14,11 +14,17 @@ Authors
 
 import sys
 
+from mlkd_brain.run.start import start_script
+
+if __name__ == "__main__":  # before torch is loaded, which takes seconds
+    start_script(sys.argv, __doc__)
+
 import speechbrain as sb
 from speechbrain.utils.distributed import ddp_init_group, run_on_main
 
 from mlkd_brain.data.pipelines import dataio_prep
 from mlkd_brain.errors import cli_errors
+from mlkd_brain.files import leaving_nothing
 from mlkd_brain.inference.loading import keep_encoder_settings
 from mlkd_brain.method.teachers import start_student
 from mlkd_brain.run.experiment import (
@@ -26,32 +32,43 @@ from mlkd_brain.run.experiment import (
     make_label_encoder,
     prepare_fold,
 )
-from mlkd_brain.run.protocol import refuse_other_settings, write_protocol
+from mlkd_brain.run.ownership import owned
+from mlkd_brain.run.protocol import (
+    keep_settings,
+    refuse_other_settings,
+    write_protocol,
+)
 
 
 def main(argv):
-    """Prepare the data and the teacher, distil, keep the best epoch."""
+    """Train in the folder of the run, alone."""
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     ddp_init_group(run_opts)
-    refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
-    prepare_fold(hparams)
-    noises = {"train": hparams["train_noise"], "valid": hparams["valid_noise"]}
-    hparams["noise_bank"].prepare()
-    for noise in noises.values():
-        noise.resolve()
-    teacher = start_student(hparams)
-    sb.create_experiment_directory(
-        experiment_directory=hparams["output_folder"],
-        hyperparams_to_save=hparams_file,
-        overrides=overrides,
-    )
+    with owned(hparams["output_folder"]):
+        train(hparams_file, hparams, run_opts, overrides)
+
+
+def train(hparams_file, hparams, run_opts, overrides):
+    """Prepare the data and the teacher, distil, keep the best epoch."""
+    with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
+        refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
+        prepare_fold(hparams)
+        noises = {
+            "train": hparams["train_noise"],
+            "valid": hparams["valid_noise"],
+        }
+        hparams["noise_bank"].prepare()
+        for noise in noises.values():
+            noise.resolve()
+        teacher = start_student(hparams)
+    sb.create_experiment_directory(hparams["output_folder"])
+    run_on_main(keep_settings, args=[hparams_file, overrides, hparams])
     run_on_main(
         write_protocol,
         args=[hparams],
         kwargs={
             "teacher": teacher,
             "noise_heard": noises["train"].recordings(),
-            "noise_evaluated": hparams["noise_bank"].checksums,
         },
     )
     label_encoder = make_label_encoder(

@@ -124,6 +124,17 @@ def test_what_was_learned_travels_in_the_state(enhancement):
     assert torch.equal(other(mixture, "hiss"), enhancement(mixture, "hiss"))
 
 
+def test_without_names_it_learns_every_noise_that_it_is_given():
+    named, unnamed = learned(), learned(noise_types=None)
+    mixture = UTTERANCES[0] + hiss(2)
+    assert unnamed.noise_types == ["hiss", "hum"]
+    assert torch.equal(unnamed(mixture), named(mixture))
+    other = NmfEnhancement(**{**SETTINGS, "noise_types": None})
+    other.load_state_dict(unnamed.state_dict())
+    assert other.noise_types == ["hiss", "hum"]
+    assert torch.equal(other(mixture), named(mixture))
+
+
 def test_atoms_of_noise_do_not_depend_on_the_speech():
     one, other = NmfEnhancement(**SETTINGS), NmfEnhancement(**SETTINGS)
     one.learn(UTTERANCES[:1], NOISES)
@@ -193,7 +204,7 @@ def test_nothing_is_learned_from_silence():
     ("change", "message"),
     [
         ({"knowledge": "all"}, r"'all' for knowledge, expected one of"),
-        ({"noise_types": None}, "noise_types is empty"),
+        ({"noise_types": []}, "noise_types is empty"),
         ({"hop": 300}, "hop is 300 and n_fft 512"),
         ({"noise_atoms": 0}, "noise_atoms is 0; it is a number of at least 1"),
         ({"iterations": 0}, "iterations is 0"),

@@ -69,8 +69,8 @@ def test_other_code_is_computed_anew(cache, monkeypatch):
     module = Scaled()
     remembered(cache, module)
     monkeypatch.setattr(
-        "mlkd_brain.baseline.feature_cache.fingerprint_code",
-        lambda *_: "other",
+        "mlkd_brain.fingerprint.fingerprint_code",
+        lambda *_, **__: "other",
     )
     remembered(cache, module)
     assert module._asked == 2
@@ -80,7 +80,7 @@ def test_other_versions_are_computed_anew(cache, monkeypatch):
     module = Scaled()
     remembered(cache, module)
     monkeypatch.setattr(
-        "mlkd_brain.baseline.feature_cache.library_versions",
+        "mlkd_brain.fingerprint.library_versions",
         lambda *_: {"torch": "other"},
     )
     remembered(cache, module)

@@ -117,8 +117,11 @@ def damage(manifests, **changes):
             {"emo": "joy"},
             "03.csv: utterance 03_ang has the unknown emotion 'joy'",
         ),
-        ({"duration": 0.0}, "utterance 03_ang has the duration 0.0"),
-        ({"duration": "nan"}, "utterance 03_ang has the duration nan"),
+        (
+            {"duration": 0.0},
+            "03.csv, row 2: duration is 0.0; expected a number",
+        ),
+        ({"duration": "nan"}, "03.csv, row 2: duration is 'nan'"),
         ({"ID": "same"}, "ID same occurs twice"),
     ],
 )
@@ -164,7 +167,7 @@ def test_an_empty_manifest_folder_is_named(tmp_path):
 
 def test_a_manifest_that_is_no_csv_is_named(manifests, tmp_path):
     (manifests / "03.csv").write_bytes(b"\xff\xfe\x00junk")
-    with pytest.raises(InputError, match="03.csv: cannot be read as a manif"):
+    with pytest.raises(InputError, match="03.csv: cannot be read as CSV"):
         write_fold(manifests, 1, "next", EMOTIONS, tmp_path / "run")
 
 

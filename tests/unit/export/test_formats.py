@@ -87,6 +87,40 @@ def test_hf_loads_in_a_pipeline_with_our_labels(runs, exports, no_network):  # n
         assert answer["score"] == pytest.approx(share, abs=1e-4)
 
 
+def in_pipeline(folder, wavs, **options):
+    """Scores of recordings in a pipeline, (recordings, classes)."""
+    classify = pipeline("audio-classification", model=str(folder))
+    answers = classify([wav.numpy() for wav in wavs], top_k=4, **options)
+    scores = [{a["label"]: a["score"] for a in rows} for rows in answers]
+    return torch.tensor([[row[name] for name in EMOTIONS] for row in scores])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hf_batches_of_a_pipeline_are_right_or_refused(runs, exports, kind):  # noqa: F811
+    folder, model = exports("hf", kind), runs(kind)[1]
+    equal = [speech_like(1.2, seed=seed) for seed in range(3)]
+    unequal = [speech_like(seconds) for seconds in (0.6, 1.7, 1.1)]
+    for wavs, options in ((unequal, {}), (equal, {"batch_size": 3})):
+        wanted = torch.cat([ours(model, wav) for wav in wavs]).softmax(1)
+        scores = in_pipeline(folder, wavs, **options)
+        assert torch.allclose(scores, wanted, atol=1e-4)
+    batching = json.loads((folder / "config.json").read_text())["batching"]
+    card = (folder / "README.md").read_text()
+    if kind == "wav2vec2_layer_norm":
+        wanted = torch.cat([ours(model, wav) for wav in unequal]).softmax(1)
+        scores = in_pipeline(folder, unequal, batch_size=3)
+        assert torch.allclose(scores, wanted, atol=1e-5)
+        assert batching.startswith("any")
+    else:
+        with pytest.raises(TypeError):  # of torch.full with a padding of None
+            in_pipeline(folder, unequal, batch_size=3)
+        extractor = AutoFeatureExtractor.from_pretrained(folder)
+        with pytest.raises(ValueError, match="not have a padding value"):
+            extractor([wav.numpy() for wav in unequal], padding=True)
+        assert batching.startswith("one recording at a time")
+    assert f"- Batches: {batching}." in card
+
+
 def test_the_hf_config_describes_the_student(exports):  # noqa: F811
     config = json.loads((exports("hf") / "config.json").read_text())
     assert config["num_hidden_layers"] == 2
@@ -125,7 +159,7 @@ def test_every_signal_has_one_answer(runs, exports, to, tolerance, signal):  # n
     assert error <= tolerance * expected.abs().max()
 
 
-@pytest.mark.parametrize("to", ONNX)
+@pytest.mark.parametrize("to", ["speechbrain", *ONNX])
 def test_an_utterance_in_a_batch_is_answered_as_alone(exports, to):  # noqa: F811
     recognizer = load_recognizer(exports(to))
     lengths = torch.tensor([9000, 30000, 4001])

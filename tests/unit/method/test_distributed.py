@@ -41,7 +41,8 @@ def train(rank, source, folder):
     def fit_batch(batch):
         heard.append([brain.hparams.epoch_counter.current, *batch.id])
         loss = step(batch)
-        decided[:] = [list(brain.references), list(brain.decisions)]
+        classes = (brain.references, brain.decisions)
+        decided[:] = [torch.cat(c).tolist() for c in classes]
         return loss
 
     brain.fit_batch = fit_batch

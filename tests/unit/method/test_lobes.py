@@ -13,7 +13,9 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModel, Wav2Vec2Config, Wav2Vec2FeatureExtractor
 from transformers.utils.logging import is_progress_bar_enabled
 
+import mlkd_brain.method.encoders as encoders_module
 from mlkd_brain.errors import InputError
+from mlkd_brain.method.embedded import save_random_encoder
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier, copy_teacher, freeze
 
@@ -226,6 +228,30 @@ def test_an_encoder_gets_one_line_and_no_bar_or_warning(
     assert is_progress_bar_enabled()  # of others' models
 
 
+@pytest.mark.parametrize("kind", [*sorted(FAMILY), "whisper"])
+def test_padding_to_the_grid_of_a_gpu_changes_nothing(
+    encoders, kind, monkeypatch
+):
+    encoder = SpeechEncoder(encoders(kind)).eval()
+    wavs = torch.randn(2, 16100, generator=torch.Generator().manual_seed(0))
+    for lengths in (torch.tensor([1.0, 0.6]), torch.ones(2)):
+        outputs = []
+        for switch in (False, True):
+            monkeypatch.setattr(
+                encoders_module, "on_grid", lambda _, on=switch: on
+            )
+            with torch.no_grad():
+                outputs.append(encoder(wavs, lengths))
+        plain, on_grid = outputs
+        assert torch.equal(plain.frame_mask, on_grid.frame_mask)
+        valid = plain.frame_mask
+        for ours, theirs in zip(on_grid.blocks, plain.blocks):
+            assert ours.shape == theirs.shape
+            torch.testing.assert_close(
+                ours[valid], theirs[valid], atol=1e-4, rtol=1e-4
+            )
+
+
 @pytest.mark.parametrize("kind", ["wav2vec2", "whisper"])
 def test_weights_that_would_stay_random_are_refused(encoders, tmp_path, kind):
     """As a wrapper saves them: with a prefix that transformers does not know."""
@@ -242,3 +268,33 @@ def test_a_damaged_file_is_one_line(encoders, tmp_path):
     (folder / "model.safetensors").write_text("version https://git-lfs\n")
     with pytest.raises(InputError, match="cannot be loaded.*whole model.safe"):
         SpeechEncoder(str(folder))
+
+
+def test_what_was_downloaded_once_needs_no_network(
+    encoders, tmp_path, monkeypatch
+):
+    """A hub's cache as a download leaves it, in the folder that is given."""
+    model = tmp_path / "models--someone--small"
+    shutil.copytree(encoders("wav2vec2"), model / "snapshots" / ("0" * 40))
+    (model / "refs").mkdir()
+    (model / "refs" / "main").write_text("0" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    ours = SpeechEncoder("someone/small", save_path=tmp_path)
+    theirs = SpeechEncoder(str(encoders("wav2vec2")))
+    weights = theirs.state_dict()
+    assert all(torch.equal(weights[n], v) for n, v in ours.state_dict().items())
+
+
+def test_a_random_embedded_encoder_has_a_name_and_no_files(
+    tmp_path, monkeypatch
+):
+    folder = save_random_encoder(tmp_path / "encoder", seed=7)
+    monkeypatch.chdir(tmp_path / "encoder")
+    before = sorted(tmp_path.rglob("*"))
+    named, kept = SpeechEncoder("embedded_random_7"), SpeechEncoder(folder)
+    pretrained = SpeechEncoder("embedded").state_dict()
+    for name, value in named.state_dict().items():
+        assert torch.equal(value, kept.state_dict()[name])
+        # norms and biases start at constants
+        assert value.std() == 0 or not torch.equal(value, pretrained[name])
+    assert sorted(tmp_path.rglob("*")) == before

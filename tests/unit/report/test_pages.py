@@ -17,6 +17,7 @@ from mlkd_brain.report.comparisons import (
     crossings_frame,
     pairs_frame,
 )
+from mlkd_brain.report.costs import costs_frame
 from mlkd_brain.report.figures import confusion, training
 from mlkd_brain.report.formatting import to_csv
 from mlkd_brain.report.pages import sections
@@ -35,11 +36,7 @@ from mlkd_brain.report.results import (
 )
 from mlkd_brain.report.style import spread
 from mlkd_brain.report.systems import folds_and_seeds
-from mlkd_brain.report.tables import (
-    all_cells,
-    costs_frame,
-    speakers_frame,
-)
+from mlkd_brain.report.tables import all_cells, speakers_frame
 
 FIGURES = {
     "ua_over_snr",
@@ -366,8 +363,8 @@ def test_every_term_that_is_logged_is_drawn():
     assert [t for t in titles if t] == [
         "cross-entropy, training",
         "UA, validation, %",
-        "grad share ce, training",
         "my level, training",
+        "grad share ce, training",
     ]
 
 

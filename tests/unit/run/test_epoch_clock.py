@@ -1,6 +1,39 @@
-"""The time that a run still takes."""
+"""Where an epoch's time goes, and the time that a run still takes."""
 
-from mlkd_brain.run.epoch_clock import time_left
+import torch
+
+from mlkd_brain.run.epoch_clock import EpochClock, time_left
+
+
+class Mark:
+    """A mark in the queue of a GPU that is reached a second after the last."""
+
+    reached = 0
+
+    def __init__(self, enable_timing=False):
+        self.waited_for = False
+
+    def record(self):
+        Mark.reached += 1
+        self.time = Mark.reached
+
+    def elapsed_time(self, later):
+        return 1000.0 * (later.time - self.time)
+
+    def synchronize(self):
+        self.waited_for = True
+
+
+def test_a_gpus_time_is_divided_without_waiting_for_each_lap(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "Event", Mark)
+    clock = EpochClock("cuda:0")
+    for activity in ("data", "student", "data"):
+        clock.lap(activity)
+    marks = [mark for _, mark in clock.laps]
+    assert not any(mark.waited_for for mark in marks)
+    assert clock.seconds == {"data": 2.0, "student": 1.0}
+    # the others lie before it
+    assert [mark.waited_for for mark in marks] == [False] * 3 + [True]
 
 
 def test_the_time_left_is_the_mean_times_the_epochs_to_come():

@@ -21,7 +21,8 @@ loader:
 
 @pytest.fixture
 def run(tmp_path):
-    """A yaml, and the folder of a run that was started with it."""
+    """A yaml, and the folder of a run that has learned with it."""
+    (tmp_path / "save" / "CKPT+1").mkdir(parents=True)
     (tmp_path / "some.yaml").write_text(YAML)
     resolved = YAML.replace("!ref <batch_size>", "4")
     resolved = resolved.replace("!ref <num_workers>", "0")
@@ -41,6 +42,20 @@ def test_other_settings_are_named(run, overrides):
     key, value = overrides.split(": ")
     with pytest.raises(InputError, match=f"with {key} .*, not {value}"):
         refuse_other_settings(yaml, overrides, folder)
+
+
+def test_settings_that_nothing_was_learned_with_bind_nobody(run):
+    yaml, folder = run
+    (folder / "save" / "CKPT+1").rmdir()
+    refuse_other_settings(yaml, "lr: 0.2", folder)
+
+
+@pytest.mark.parametrize("content", ["", "a: [", "- 1\n", "\0"])
+def test_damaged_settings_are_named(run, content):
+    yaml, folder = run
+    (folder / HPARAMS).write_text(content)
+    with pytest.raises(InputError, match=f"{HPARAMS}: cannot be read"):
+        refuse_other_settings(yaml, "", folder)
 
 
 def test_reading_protocols_and_manifests_imports_no_torch():
