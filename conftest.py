@@ -4,6 +4,8 @@ Authors
  * The MLKD team 2026
 """
 
+import os
+import subprocess
 import sys
 
 import hypothesis
@@ -70,3 +72,17 @@ def corpora():
     if not CORPORA.is_dir():
         pytest.skip("needs the real recordings in ../shared/corpora")
     return CORPORA
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A disk of 1 MB that can really be full; skips where none can be mounted."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a tmpfs of 1 MB")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)

@@ -6,14 +6,27 @@ Authors
 
 import contextlib
 import difflib
+import errno
 import logging
 import os
+import re
 import select
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterable
 
 DEBUG = "--debug"  # shows where an ``InputError`` was raised
+#: A disk or quota without room, and the largest file that a process may write.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: How libraries say it whose errors have no ``errno``: safetensors, torch, NumPy.
+FULL_TEXT = re.compile(
+    r"No space left|os error (28|122|27)\b|enforce fail at inline_container"
+    r"|\d+ requested and \d+ written"
+)
+#: Exit status of a command that SIGTERM ended: "temporary failure, try again".
+STOPPED = os.EX_TEMPFAIL
 
 CLOSED_PIPE = 141  # exit status of a program that SIGPIPE ends, in a shell
 
@@ -25,13 +38,32 @@ class InputError(ValueError):
     """
 
 
+def is_full_disk(error):
+    """Whether an exception says that there is no room to write.
+
+    Example
+    -------
+    >>> is_full_disk(OSError(errno.ENOSPC, "No space left on device"))
+    True
+    >>> is_full_disk(OSError("20480 requested and 4096 written"))
+    True
+    >>> is_full_disk(OSError(errno.ENOENT, "No such file or directory"))
+    False
+    """
+    if isinstance(error, OSError) and error.errno in FULL:
+        return True
+    return FULL_TEXT.search(str(error)) is not None
+
+
 @contextlib.contextmanager
 def cli_errors():
     """Print an ``InputError`` as one line on standard error, then exit with 2.
 
-    Every other exception keeps its traceback: it is a bug, not bad input.
-    ``--debug`` in the command line shows that of an ``InputError``, too. When
-    whoever reads the output has closed it (``| head -1``), the program ends
+    So is a full disk. SIGTERM ends the command with ``STOPPED``, by which a
+    scheduler knows that it is to be started again. Every other exception keeps
+    its traceback: it is a bug, not bad input. ``--debug`` in the command line
+    shows that of an ``InputError``, too.
+    When whoever reads the output has closed it (``| head -1``), the program ends
     quietly. A name that cannot be encoded is escaped, not an error.
 
     Raises
@@ -51,17 +83,52 @@ def cli_errors():
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        try:
+        with _stopped_by_sigterm(), _refusals():
             yield
-        except InputError as error:
-            print_refusal(error)
-            raise SystemExit(2) from None
-        finally:
-            sys.stdout.flush()  # here, and not at exit, where nobody catches
     except BrokenPipeError:
         if not _close_broken():
             raise
         raise SystemExit(CLOSED_PIPE) from None
+
+
+@contextlib.contextmanager
+def _refusals():
+    """One line for what the user or the disk has to mend."""
+    try:
+        yield
+    except InputError as error:
+        print_refusal(error)
+        raise SystemExit(2) from None
+    except OSError as error:
+        if not is_full_disk(error):
+            raise
+        print(
+            f"error: {error.filename or 'a file'}: cannot be written, the disk "
+            f"or the quota is full ({error.strerror or error}). Make room and "
+            "give the same command again.",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None
+    finally:
+        sys.stdout.flush()  # here, and not at exit, where nobody catches
+
+
+@contextlib.contextmanager
+def _stopped_by_sigterm():
+    """Every file is written whole or not at all, so it can end at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where no handler can be set
+        return
+
+    def stop(*_):
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        raise SystemExit(STOPPED)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _close_broken():

@@ -13,7 +13,8 @@ import tempfile
 
 from filelock import FileLock
 
-from mlkd_brain.errors import InputError, printable
+from mlkd_brain.disk import replaced_file, writing
+from mlkd_brain.errors import InputError, is_full_disk, printable
 
 
 class replaced_folder:
@@ -49,8 +50,11 @@ class replaced_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.unfinished.chmod(0o755)  # mkdtemp keeps others out
             os.replace(self.unfinished, self.folder)
-        else:
-            shutil.rmtree(self.unfinished, ignore_errors=True)
+            return
+        shutil.rmtree(self.unfinished, ignore_errors=True)
+        if is_full_disk(error):
+            with writing(self.folder):  # which names it
+                raise error
 
 
 def refuse_to_replace(
@@ -205,9 +209,9 @@ def write_text(text, path):
     path : str or pathlib.Path
         Replaced at once.
     """
-    unfinished = pathlib.Path(f"{path}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
+    content = text.encode()
+    with replaced_file(path, len(content)) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def write_csv(table, path):

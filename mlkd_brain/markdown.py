@@ -4,14 +4,29 @@ Authors
  * The MLKD team 2026
 """
 
+import html
 import pathlib
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import write_text
 
 
+def escape(text):
+    """Text from outside, in which Markdown finds no HTML, link or column.
+
+    Emphasis (``**``) stays what it is.
+
+    Example
+    -------
+    >>> print(escape("<script> a|b [c](d)"))
+    &lt;script&gt; a\\|b [c]\\(d)
+    """
+    text = html.escape(" ".join(text.split()), quote=False)
+    return text.replace("|", r"\|").replace("](", r"]\(")
+
+
 def markdown_table(header, rows):
-    """A Markdown table.
+    """A Markdown table; its cells are escaped.
 
     Example
     -------
@@ -20,7 +35,8 @@ def markdown_table(header, rows):
     |---|---|
     | teacher | 41.0 |
     """
-    head, *body = (f"| {' | '.join(row)} |" for row in (header, *rows))
+    lines = ([escape(cell) for cell in row] for row in (header, *rows))
+    head, *body = (f"| {' | '.join(cells)} |" for cells in lines)
     return "\n".join([head, "|" + "---|" * len(header), *body])
 
 

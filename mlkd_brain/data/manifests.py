@@ -8,6 +8,7 @@ Authors
 
 import json
 import logging
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 DESCRIPTION = ["ID", "wav", "spk_id", "session", "gender", "style", "emo"]
 LEVELS = [f"level_{weighting}" for weighting in WEIGHTINGS]  # dBov
 COLUMNS = ["ID", "duration", *DESCRIPTION[1:], *LEVELS]
+FOLD = "fold"  # optional: speakers who are held out together
 SOURCE = "manifests.json"  # what the manifests were made from
 INDEX = "recordings.json"  # what was found in the recordings
 ROOT = "$data_root"  # begins each path, in the place of the data_folder
@@ -58,7 +60,7 @@ class Row(TypedDict, total=False):
     """Columns of a manifest."""
 
     __pydantic_config__ = STRICT  # type: ignore
-    ID: FileName
+    ID: Text
     duration: Annotated[float, Field(gt=0, le=100_000), unit("s")]
     wav: Text
     spk_id: FileName
@@ -84,8 +86,8 @@ def write_manifests(
     Arguments
     ---------
     utterances : list of dict
-        One for each utterance, with the keys of ``DESCRIPTION``; ``wav`` is
-        relative to ``data_folder``.
+        One for each utterance, with the keys of ``DESCRIPTION`` and perhaps
+        ``fold``; ``wav`` is relative to ``data_folder``, or absolute.
     data_folder : str or pathlib.Path
         Root of the corpus.
     manifest_folder : str or pathlib.Path
@@ -94,7 +96,8 @@ def write_manifests(
     Raises
     ------
     InputError
-        If recordings are missing or damaged: all of them are named.
+        If two utterances have one ID, or recordings are missing or damaged: all
+        of them are named.
     """
     data_folder = pathlib.Path(data_folder)
     manifest_folder = pathlib.Path(manifest_folder)
@@ -143,7 +146,8 @@ def as_found(
 
 
 def _write_speakers(table, source, manifest_folder):
-    table["wav"] = f"{ROOT}/" + table["wav"]
+    inside = ~table["wav"].map(os.path.isabs).astype(bool)
+    table.loc[inside, "wav"] = f"{ROOT}/" + table["wav"]
     with replaced_folder(manifest_folder) as folder:
         for speaker, part in table.groupby("spk_id"):
             part.to_csv(folder / f"{quote(speaker, safe='')}.csv", index=False)
@@ -302,7 +306,8 @@ def _measure_all(utterances, data_folder):
             f"{data_folder}: {len(silent)} recordings are silent, such as "
             f"{silent[0]}: there is no speech, or channels that cancel."
         )
-    return pandas.DataFrame(rows)[COLUMNS]
+    table = pandas.DataFrame(rows)
+    return table[[*COLUMNS, *([FOLD] if FOLD in table else [])]]
 
 
 def _measure(waveform):

@@ -17,13 +17,12 @@ from mlkd_brain.names import CLEAN
 from mlkd_brain.noise.picture import draw_spectrograms
 from mlkd_brain.report.style import (
     GREY,
-    OTHERS,
     WIDTH,
-    colours,
     heading,
     new_figure,
     spoken,
 )
+from mlkd_brain.report.systems import OTHERS, colours
 
 EMOTION_COLOURS = ("#D55E00", "#E69F00", "#999999", "#0072B2", *OTHERS)
 

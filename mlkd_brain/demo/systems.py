@@ -17,7 +17,7 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint
 from mlkd_brain.inference.recognizer import EmotionRecognizer
 from mlkd_brain.report.results import RunFiles, find_runs
-from mlkd_brain.report.tables import in_order
+from mlkd_brain.report.systems import in_order
 from mlkd_brain.run.protocol import read_protocol
 
 

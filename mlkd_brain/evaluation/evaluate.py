@@ -21,9 +21,10 @@ from mlkd_brain.run.protocol import noise_ranges, read_protocol
 def evaluate_run(hparams: dict[str, Any], device: str = "cpu") -> pathlib.Path:
     """Score a trained run: predictions.csv, noise_grid.csv, complexity.json.
 
-    The run's first evaluation goes to its own folder; one with other noise
-    recordings, another weighting or other SNRs to a folder below it. If a noise
-    folder has none of the yaml's noise types, all of its recordings are used.
+    With the noise recordings, weighting and SNRs that the run was trained with
+    they go to its own folder, with others to a folder below it that names them,
+    whichever evaluation comes first. If a noise folder has none of the yaml's
+    noise types, all of its recordings are used.
 
     Arguments
     ---------
@@ -35,7 +36,8 @@ def evaluate_run(hparams: dict[str, Any], device: str = "cpu") -> pathlib.Path:
     Raises
     ------
     InputError
-        If the run was not trained, or its data or noise cannot be used.
+        If the run was not trained, or without knowing its noise, or its data or
+        noise cannot be used.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def evaluate_run(hparams: dict[str, Any], device: str = "cpu") -> pathlib.Path:
     if bank.holds_none_of_its_types():
         bank.noise_types = None
     bank.prepare()
-    folder = _folder_with_protocol(run, hparams, bank, best)
+    folder = _folder_with_protocol(run, hparams, bank, best, remedy)
     grid = hparams["noise_grid"](bank)
     predictions = grid.predict(
         hparams["model"], manifest, hparams["data_folder"], device
@@ -64,19 +66,24 @@ def evaluate_run(hparams: dict[str, Any], device: str = "cpu") -> pathlib.Path:
     return folder
 
 
-def _folder_with_protocol(run, hparams, bank, best_epoch):
+def _folder_with_protocol(run, hparams, bank, best_epoch, remedy):
     """The run's folder, or one below it that names what differs."""
     protocol = read_protocol(run)
+    if "noise_evaluated" not in protocol:
+        raise InputError(
+            f"{run}: was trained where its noise was not, so that it has no "
+            "evaluation of its own. Give its training again with the noise "
+            "recordings of this study, which takes a moment: "
+            f"`{remedy} --noise_folder DIR`."
+        )
     now = {
         "noise_evaluated": bank.checksums,
         "weighting": hparams["weighting"],
         "snrs_db": list(hparams["snrs_db"]),
     }
     changed = {
-        key: value for key, value in now.items() if protocol.get(key) != value
+        key: value for key, value in now.items() if protocol[key] != value
     }
-    if "noise_evaluated" not in protocol:  # the first evaluation
-        changed.pop("noise_evaluated")
     folder = run / "_".join(
         _name_of_change(key, value, hparams["noise_folder"])
         for key, value in changed.items()
@@ -84,6 +91,10 @@ def _folder_with_protocol(run, hparams, bank, best_epoch):
     folder.mkdir(exist_ok=True)
     now["noise_ranges_evaluated"] = {
         name: ranges["test"] for name, ranges in noise_ranges(bank).items()
+    }
+    now["noise_fingerprints"] = {
+        **protocol.get("noise_fingerprints", {}),
+        **bank.fingerprints,
     }
     now["best_epoch"] = best_epoch
     write_json({**protocol, **now}, folder / PROTOCOL)

@@ -14,7 +14,6 @@ from typing import Any
 
 import speechbrain as sb
 import torch
-import torch.nn.functional as F
 from sklearn.metrics import accuracy_score, recall_score
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.logger import get_logger
@@ -22,55 +21,86 @@ from torch.nn.utils import get_total_norm
 
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.data.samplers import LengthBucketSampler
+from mlkd_brain.errors import InputError
 from mlkd_brain.method.gradients import gradient_norms, shares
 from mlkd_brain.method.lobes import Classification, EmotionClassifier, freeze
-from mlkd_brain.method.losses import UNLABELLED
+from mlkd_brain.method.losses import (
+    UNLABELLED,
+    balanced_weights,
+    label_loss,
+)
 from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherTargets
 from mlkd_brain.names import SELECTION
-from mlkd_brain.run.epoch_clock import EpochClock, throughput, time_left
+from mlkd_brain.run.brain import ResumableBrain
+from mlkd_brain.run.console import (
+    close_console,
+    show_epoch,
+    show_progress,
+)
+from mlkd_brain.run.epoch_clock import EpochClock, seconds_left, throughput
 from mlkd_brain.run.processes import gather, rank_and_size, sum_by_name
 from mlkd_brain.run.step_memory import SavedActivations, describe_memory
+from mlkd_brain.run.step_seed import seed_step
 
 logger = get_logger(__name__)
 
+EXAMPLES = 2  # inputs of the validation that the tracker gets as audio
 
-class EmotionBrain(sb.Brain):
+
+class EmotionBrain(ResumableBrain):
     """Learns emotions from labels alone: the teacher, the unsupervised student.
 
     Modules: ``model``, an ``EmotionClassifier``. Hparams: ``checkpointer``,
     ``epoch_counter``, ``learning_rate``, ``number_of_epochs`` and
-    ``train_logger``. A batch has ``sig`` and ``emo_encoded``. The epoch with the
-    best UA on the validation speaker is kept. The log gives the fractions of
-    each epoch's time: waiting for data, the model, the optimiser.
+    ``train_logger``; ``spec_augment``, if there is one. A batch has ``sig``
+    and ``emo_encoded``. The epoch with the best UA on the validation speaker is
+    kept. The log gives the fractions of each epoch's time: waiting for data,
+    the model, the optimiser.
     """
 
     learner = "model"  # its name in the log
+    statistics = (
+        "term_sums",
+        "references",
+        "decisions",
+        "clipped",
+        "shares",
+        "time_spent",
+    )
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        self.noprogressbar |= not show_progress()
         # SpeechBrain would shorten every gradient to a norm of 0
         self.max_grad_norm = self.max_grad_norm or math.inf
         self.clock = EpochClock(self.device)
         self.memory_to_log = False
+        self.examples_to_log = 0
         self.steps: Any = None  # of all epochs; known in fit_fold
+        # neither is in the paper, nor in every yaml
+        self.spec_augment = getattr(self.hparams, "spec_augment", None)
+        self.class_weights: torch.Tensor | None = None
 
     def fit_fold(self, datasets: dict[str, DynamicItemDataset]) -> None:
         """Train on one part of a fold and validate on another.
 
         Hparams, besides those of the class: ``batch_size``, ``bucket_jitter``,
-        ``seed``, ``train_dataloader_opts`` and ``valid_dataloader_opts``.
+        ``seed``, ``train_dataloader_opts`` and ``valid_dataloader_opts``; if
+        there are any, ``class_weights``, ``balanced_sampling``, ``n_classes``.
 
         Arguments
         ---------
         datasets : dict
             "train" and "valid", see ``mlkd_brain.data.pipelines.dataio_prep``.
         """
+        labels = self._balance(datasets["train"])
         # under this name fit looks for the sampler, to set its epoch
         self.train_sampler = self._batches(
             datasets["train"],
             self.hparams.bucket_jitter,
             self.grad_accumulation_factor,
+            labels,
         )
         self.memory_to_log = True
         batches = self.hparams.number_of_epochs * len(self.train_sampler)
@@ -92,8 +122,27 @@ class EmotionBrain(sb.Brain):
                 **self.hparams.valid_dataloader_opts,
             },
         )
+        self._close_console()
 
-    def _batches(self, dataset, bucket_jitter, steps_multiple=1):
+    def _balance(self, dataset):
+        """Set ``class_weights``; the labels where batches are balanced too."""
+        weighted = getattr(self.hparams, "class_weights", None)
+        sampled = getattr(self.hparams, "balanced_sampling", False)
+        if weighted not in (None, "balanced"):
+            raise InputError(
+                f"Bad value '{weighted}' for class_weights, expected 'balanced' "
+                "or null."
+            )
+        if not weighted and not sampled:
+            return None
+        with dataset.output_keys_as(["emo_encoded"]):  # reads no audio
+            labels = torch.cat([item["emo_encoded"] for item in dataset])
+        if weighted:
+            weights = balanced_weights(labels, self.hparams.n_classes)
+            self.class_weights = weights.to(self.device)
+        return labels.tolist() if sampled else None
+
+    def _batches(self, dataset, bucket_jitter, steps_multiple=1, labels=None):
         return LengthBucketSampler(
             [dataset.data[key]["duration"] for key in dataset.data_ids],
             self.hparams.batch_size,
@@ -101,6 +150,7 @@ class EmotionBrain(sb.Brain):
             self.hparams.seed,
             steps_multiple,
             *rank_and_size(),
+            labels,
         )
 
     def _train_loader_specifics(self, dataset, loader_kwargs):
@@ -111,6 +161,8 @@ class EmotionBrain(sb.Brain):
         """Classify a batch: logits, hidden states and frame mask."""
         wav_lens = batch.sig.lengths  # as loaded: on the CPU they are at hand
         batch = batch.to(self.device, non_blocking=True)
+        if self.spec_augment is not None:
+            self.spec_augment.choose(batch.id)
         if not self.memory_to_log or stage != sb.Stage.TRAIN:
             return self.modules.model(batch.sig.data, wav_lens)
         with SavedActivations(self.modules.parameters()) as saved:
@@ -151,19 +203,40 @@ class EmotionBrain(sb.Brain):
         """Loss of a batch, nats, (); also records its terms and decisions."""
         labels = batch.emo_encoded.data.squeeze(-1)
         loss, terms = self.objective(predictions, labels, batch, stage)
-        for name, value in {"loss": loss, **terms}.items():
+        self.terms = {"loss": loss, **terms}
+        for name, value in self.terms.items():
             self.term_sums[name] += value.detach().float() * len(labels)
         # to be read at the epoch's end
         self.references.append(labels)
         self.decisions.append(predictions.logits.argmax(dim=-1))
+        if stage == sb.Stage.VALID:
+            self.snrs_db += self._snrs_of(batch)
+            self._log_examples(batch)
         if stage != sb.Stage.TRAIN or self.train_sampler is None:
             return loss
         # batches differ by one in size; every utterance counts the same
         return loss * len(labels) / self.train_sampler.mean_size
 
+    def _snrs_of(self, batch):
+        """SNR of each utterance, dB; none where validation is on clean speech."""
+        noise = getattr(self.hparams, "valid_noise", None)
+        return [noise.sample(name).snr_db for name in batch.id] if noise else []
+
+    def _log_examples(self, batch):
+        """Give the tracker the first inputs of the validation, to listen to."""
+        wavs, lengths = batch.sig
+        for name, wav, length in zip(batch.id, wavs, lengths):
+            if self.examples_to_log == 0:
+                return
+            self.examples_to_log -= 1
+            valid = wav[: round(float(length) * len(wav))]
+            epoch = self.hparams.epoch_counter.current
+            self.hparams.train_logger.log_audio(f"valid/{name}", valid, epoch)
+
     def objective(self, predictions, labels, batch, stage) -> tuple:
         """Loss, (), and the terms to be logged by name: cross-entropy."""
-        loss = F.cross_entropy(predictions.logits, labels)
+        weights = self.class_weights if stage == sb.Stage.TRAIN else None
+        loss = label_loss(predictions.logits, labels, weights)
         return loss, {"ce": loss}
 
     def on_fit_start(self) -> None:
@@ -171,14 +244,27 @@ class EmotionBrain(sb.Brain):
         super().on_fit_start()
         self.first_epoch = self.hparams.epoch_counter.current
         self.started = time.monotonic()
+        self.examples_to_log = EXAMPLES
 
     def on_stage_start(self, stage, epoch: int | None = None) -> None:
-        """Empties the statistics of the last stage."""
+        """Empties the statistics, or takes up those of a resumed epoch."""
         self.term_sums: dict[str, Any] = defaultdict(float)
         self.references: list[torch.Tensor] = []  # class indices, (batch,)
         self.decisions: list[torch.Tensor] = []
+        self.snrs_db: list[float] = []  # of each utterance that is validated on
         self.clipped: list[torch.Tensor] = []  # of each step, whether it was
+        self.shares: list[dict[str, torch.Tensor]] = []  # of a distillation
         self.clock.restart()
+        self.resume_statistics()
+
+    @property
+    def time_spent(self) -> list:
+        """The clock's seconds and counts, which a resumed epoch goes on from."""
+        return [dict(self.clock.seconds), dict(self.clock.counts)]
+
+    @time_spent.setter
+    def time_spent(self, totals):
+        self.clock.restart(*totals)
 
     def on_stage_end(self, stage, stage_loss, epoch=None) -> None:
         """Logs the epoch and keeps it if it validates best.
@@ -187,19 +273,22 @@ class EmotionBrain(sb.Brain):
         """
         stats = self._summary()
         if stage == sb.Stage.TRAIN:
-            self.train_stats = {**stats, **self._gradient_stats()}
+            rate = {"lr": self.optimizer.param_groups[0]["lr"]}
+            self.train_stats = {**stats, **rate, **self._gradient_stats()}
             self.throughput = throughput(
                 self.clock.seconds, sum_by_name(gather(self.clock.counts))
             )
             return
+        epochs = self.hparams.number_of_epochs
+        left = seconds_left(
+            time.monotonic() - self.started,
+            epoch - self.first_epoch,
+            epochs - epoch,
+        )
         self.hparams.train_logger.log_stats(
             stats_meta={
                 "epoch": epoch,
-                "time left": time_left(
-                    time.monotonic() - self.started,
-                    epoch - self.first_epoch,
-                    self.hparams.number_of_epochs - epoch,
-                ),
+                "time left, s": left,
                 **self.throughput,
             },
             train_stats=self.train_stats,
@@ -213,6 +302,22 @@ class EmotionBrain(sb.Brain):
             },
             max_keys=[SELECTION],
         )
+        figures = (
+            f"training loss {self.train_stats['loss']:.3f}, validation UA "
+            f"{100 * stats['UA']:.1f} %"
+        )
+        show_epoch(epoch, epochs, figures, left)
+
+    def _close_console(self):
+        epochs = self.hparams.number_of_epochs
+        best = self.checkpointer.find_checkpoint(max_key=SELECTION)
+        trained = (
+            f"{self.hparams.epoch_counter.current} of {epochs} epochs, best "
+            f"validation UA {100 * best.meta['UA']:.1f} % in epoch "
+            f"{best.meta['epoch']}"
+        )
+        folder = self.checkpointer.checkpoints_dir.parent
+        close_console(folder, trained, self.first_epoch >= epochs)
 
     def _gradient_stats(self):
         """What the log says of the epoch's gradients: how often clipped."""
@@ -224,21 +329,36 @@ class EmotionBrain(sb.Brain):
         """Means and accuracies over the utterances of all processes."""
         own = {name: float(total) for name, total in self.term_sums.items()}
         classes = (self.references, self.decisions)
-        parts = gather((own, *(torch.cat(c).tolist() for c in classes)))
-        sums, references, decisions = zip(*parts)
-        references, decisions = sum(references, []), sum(decisions, [])
+        lists = (*(torch.cat(c).tolist() for c in classes), self.snrs_db)
+        sums, *parts = zip(*gather((own, *lists)))
+        references, decisions, snrs_db = (sum(part, []) for part in parts)
         terms = sum_by_name(sums)
         count = len(references)
+        by_snr = _ua_by_snr(references, decisions, snrs_db)
         references, decisions = _labelled(references, decisions)
-        # balanced_accuracy_score warns when a class is predicted and not present
-        present = sorted(set(references))
         return {
             **{name: terms[name] / count for name in terms},
-            "UA": recall_score(
-                references, decisions, labels=present, average="macro"
-            ),
+            "UA": _unweighted(references, decisions),
             "WA": accuracy_score(references, decisions),
+            **by_snr,
         }
+
+
+def _unweighted(references, decisions):
+    # balanced_accuracy_score warns when a class is predicted and not present
+    present = sorted(set(references))
+    return recall_score(references, decisions, labels=present, average="macro")
+
+
+def _ua_by_snr(references, decisions, snrs_db):
+    """UA of the utterances at each SNR, for the log."""
+    pairs = defaultdict(list)
+    for reference, decision, snr_db in zip(references, decisions, snrs_db):
+        pairs[snr_db].append((reference, decision))
+    return {
+        f"UA {snr_db:g} dB": _unweighted(*zip(*pairs[snr_db]))
+        for snr_db in sorted(pairs)
+    }
 
 
 def _labelled(references, decisions):
@@ -317,17 +437,13 @@ class DistillationBrain(EmotionBrain):
             self.targets.blocks,
             predictions.frame_mask,
             labels,
+            self.class_weights,
         )
         if 0 < self.step <= self.hparams.gradient_share_batches:
             weighted = self.hparams.objective.weighted(terms)
             norms = gradient_norms(weighted, self.modules.parameters())
             self.shares.append(shares(norms))
         return loss, terms
-
-    def on_stage_start(self, stage, epoch: int | None = None) -> None:
-        """Empties the statistics of the last stage."""
-        super().on_stage_start(stage, epoch)
-        self.shares: list[dict[str, torch.Tensor]] = []
 
     def _gradient_stats(self):
         """Also the share that each weighted term has in the gradient."""
@@ -357,17 +473,16 @@ class DistillationBrain(EmotionBrain):
         self.modules.train()
         self.on_stage_start(sb.Stage.TRAIN)
         totals: dict[str, float] = defaultdict(float)
-        with torch.random.fork_rng():  # dropout goes on as without
-            torch.manual_seed(self.hparams.seed)
-            for batch in itertools.islice(loader, batches):
-                predictions = self.compute_forward(batch, sb.Stage.TRAIN)
-                labels = batch.emo_encoded.data.squeeze(-1)
-                _, terms = self.objective(
-                    predictions, labels, batch, sb.Stage.TRAIN
-                )
-                norms = gradient_norms(terms, self.modules.parameters())
-                for name, norm in norms.items():
-                    totals[name] += float(norm) / batches
+        seed_step(self.hparams.seed, epoch=0, step=0)
+        for batch in itertools.islice(loader, batches):
+            predictions = self.compute_forward(batch, sb.Stage.TRAIN)
+            labels = batch.emo_encoded.data.squeeze(-1)
+            _, terms = self.objective(
+                predictions, labels, batch, sb.Stage.TRAIN
+            )
+            norms = gradient_norms(terms, self.modules.parameters())
+            for name, norm in norms.items():
+                totals[name] += float(norm) / batches
         # the same for processes that train together
         parts = gather(dict(totals))
         return {n: v / len(parts) for n, v in sum_by_name(parts).items()}

@@ -2,7 +2,9 @@
 
 Twelve blocks, so that the even-layer rule holds, 25 frames a second, 2.6 million
 parameters. ``--encoder_hub embedded`` is pretrained on nine hours of speech
-without labels (``recipes/Speech/pretrain``). With random weights, to compare:
+without labels (``recipes/Speech/pretrain``), ``--encoder_hub
+embedded_random_1986`` has random weights of that seed. As a folder, for other
+programs:
 
     mlkd random-encoder data/embedded/encoder --seed 1986
 
@@ -12,6 +14,8 @@ Authors
 
 import hashlib
 import pathlib
+import re
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -21,8 +25,50 @@ from mlkd_brain.files import replaced_folder
 
 FOLDER = pathlib.Path(__file__).with_name("embedded_encoder")
 EMBEDDED = "embedded"  # its name as encoder_hub
+RANDOM = re.compile(r"embedded_random_(\d+)")  # with random weights of a seed
 WEIGHTS = "model.safetensors"
 LICENCE = "cc-by-4.0"  # of the weights, as of the speech they learned from
+
+
+def folder_of(source: str | pathlib.Path) -> str:
+    """Where an encoder's configuration lies; the source itself of another's.
+
+    Example
+    -------
+    >>> folder_of("embedded") == folder_of("embedded_random_1") == str(FOLDER)
+    True
+    >>> folder_of("facebook/wav2vec2-base")
+    'facebook/wav2vec2-base'
+    """
+    ours = source == EMBEDDED or random_seed(source) is not None
+    return str(FOLDER) if ours else str(source)
+
+
+def random_seed(source: str | pathlib.Path) -> int | None:
+    """Seed of an encoder's random weights; None of one that is pretrained.
+
+    Example
+    -------
+    >>> random_seed("embedded_random_1986"), random_seed("embedded")
+    (1986, None)
+    """
+    named = RANDOM.fullmatch(str(source))
+    return int(named[1]) if named else None
+
+
+def random_model(config, seed: int) -> Any:
+    """A model of transformers with random weights of a seed.
+
+    Arguments
+    ---------
+    config : transformers.PretrainedConfig
+        Of the model.
+    seed : int
+        The weights depend on it alone; other random numbers go on as without.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return AutoModel.from_config(config)
 
 
 def save_random_encoder(folder: str | pathlib.Path, seed: int) -> str:
@@ -42,9 +88,8 @@ def save_random_encoder(folder: str | pathlib.Path, seed: int) -> str:
     >>> AutoConfig.from_pretrained(folder).num_hidden_layers
     12
     """
-    with replaced_folder(folder) as unfinished, torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = AutoModel.from_config(AutoConfig.from_pretrained(FOLDER))
+    with replaced_folder(folder) as unfinished:
+        model = random_model(AutoConfig.from_pretrained(FOLDER), seed)
         model.save_pretrained(unfinished)
         AutoFeatureExtractor.from_pretrained(FOLDER).save_pretrained(unfinished)
     return str(folder)

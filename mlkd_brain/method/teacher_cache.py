@@ -11,7 +11,6 @@ Authors
 
 import math
 import pathlib
-import shutil
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from speechbrain.utils.logger import get_logger
 from tqdm import tqdm
 
 from mlkd_brain.audio import SAMPLE_RATE
+from mlkd_brain.disk import human_size, require_space
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, write_json
 from mlkd_brain.fingerprint import (
@@ -33,6 +33,7 @@ from mlkd_brain.fingerprint import (
     provenance,
 )
 from mlkd_brain.method.lobes import EmotionClassifier
+from mlkd_brain.run.step_memory import free_memory
 from mlkd_brain.tensor_store import TensorStore
 
 logger = get_logger(__name__)
@@ -189,15 +190,29 @@ class TeacherCache:
             self._complete(targets, *args)
 
     def _complete(self, targets, dataset, target_teacher, batch_size):
-        """Compute what is missing, the longest first: memory may not suffice."""
-        rows = [
-            (dataset.data[utterance]["duration"], index)
-            for index, utterance in enumerate(dataset.data_ids)
-            if self._key(dataset, index) not in targets
+        """Compute what is missing, the longest first: memory may not suffice.
+
+        Batches are those of an empty cache: in another batch the last bits of an
+        output may differ, and so a run whose start was interrupted.
+        """
+        keys = [self._key(dataset, i) for i in range(len(dataset.data_ids))]
+        rows = sorted(
+            (
+                (dataset.data[utterance]["duration"], index)
+                for index, utterance in enumerate(dataset.data_ids)
+            ),
+            reverse=True,
+        )
+        batches = [
+            rows[start : start + batch_size]
+            for start in range(0, len(rows), batch_size)
         ]
-        if not rows:
+        batches = [
+            b for b in batches if any(keys[i] not in targets for _, i in b)
+        ]
+        if not batches:
             return
-        rows.sort(reverse=True)
+        rows = [row for batch in batches for row in batch]
         self._check_space(
             sum(target_teacher.target_bytes(s, self.dtype) for s, _ in rows),
             len(rows),
@@ -206,13 +221,12 @@ class TeacherCache:
         # progress in seconds of audio, which the time left depends on
         total = math.ceil(sum(seconds for seconds, _ in rows))
         with tqdm(total=total, unit="s", unit_scale=True) as progress:
-            for start in range(0, len(rows), batch_size):
-                part = rows[start : start + batch_size]
+            for part in batches:
                 with dataset.output_keys_as(["clean_sig"]):
-                    items = [dataset[index] for _, index in part]
-                keys = [fingerprint_samples(i["clean_sig"]) for i in items]
-                batch = PaddedBatch(items).to(device)
-                self._add_batch(targets, keys, batch, target_teacher)
+                    batch = PaddedBatch([dataset[index] for _, index in part])
+                wanted = [keys[index] for _, index in part]
+                batch = batch.to(device)
+                self._add_batch(targets, wanted, batch, target_teacher)
                 progress.update(sum(seconds for seconds, _ in part))
 
     def _key(self, dataset, index):
@@ -222,15 +236,23 @@ class TeacherCache:
     def _check_space(self, size, count):
         where = self.folder if self.kind == "disk" else "memory"
         logger.info(
-            f"teacher_cache: {count} utterances, {size / 1e9:.2f} GB of "
+            f"teacher_cache: {count} utterances, {human_size(size)} of "
             f"{self.dtype} in {where}"
         )
-        if self.kind == "disk" and size > shutil.disk_usage(self.folder).free:
-            free = shutil.disk_usage(self.folder).free
+        if self.kind == "disk":
+            require_space(
+                self.folder,
+                size,
+                "the cache of the teacher's outputs",
+                "Make room, or give --teacher_cache none, which runs the teacher "
+                "at every step.",
+            )
+        elif size > free_memory():
             raise InputError(
-                f"{self.folder}: the teacher's cache needs {size / 1e9:.2f} GB "
-                f"and the disk has {free / 1e9:.2f} GB left. Make room, or give "
-                "--teacher_cache none, which runs the teacher at every step."
+                f"teacher_cache memory takes {human_size(size)} of the "
+                f"{human_size(free_memory())} of memory left. Give "
+                "--teacher_cache disk, or none, which runs the teacher at every "
+                "step."
             )
 
     def _add_batch(self, targets, keys, batch, target_teacher):
@@ -245,6 +267,8 @@ class TeacherCache:
         time = batch.clean_sig.data.shape[1]
         samples = (batch.clean_sig.lengths * time).round().long().tolist()
         for row, key in enumerate(keys):
+            if key in targets:
+                continue
             frames = target_teacher.teacher.encoder.count_frames(samples[row])
             targets[key] = {
                 "teacher_logits": outputs.logits[row].cpu(),

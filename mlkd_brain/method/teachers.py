@@ -8,14 +8,15 @@ import pathlib
 from typing import Any
 
 import torch
-import yaml
-from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.logger import get_logger
 
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import HPARAMS, SELECTION
-from mlkd_brain.run.plain_yaml import plain_values
+from mlkd_brain.run.checkpoint_files import find_damage
+from mlkd_brain.run.checkpoints import AtomicCheckpointer
+from mlkd_brain.run.description import Built, describe_run, imported
+from mlkd_brain.run.protocol import read_settings
 
 logger = get_logger(__name__)
 
@@ -53,52 +54,35 @@ def recover_best(
     """
     checkpoint = None
     if pathlib.Path(save_folder).is_dir():
-        checkpointer = Checkpointer(save_folder, {"model": model})
-        _refuse_damaged_meta(checkpointer, remedy)
+        checkpointer = AtomicCheckpointer(save_folder, {"model": model})
         checkpoint = checkpointer.find_checkpoint(max_key=SELECTION)
     if checkpoint is None:
         raise InputError(
             f"{save_folder}: holds no trained model; make it with `{remedy}`."
         )
-    try:
-        checkpointer.load_checkpoint(checkpoint)
-    except Exception as error:  # what is no pickle raises anything
-        _refuse_damaged_weights(checkpoint.path / "model.ckpt", remedy)
-        raise InputError(
-            f"{checkpoint.path}: was trained with another encoder or other "
-            f"blocks ({str(error).splitlines()[-1].strip()}). Give the same "
-            f"--encoder_hub, or train anew: `{remedy}`."
-        ) from None
+    _load(checkpointer, checkpoint, remedy)
     _warn_of_early_stop(checkpointer, pathlib.Path(save_folder).parent)
     return {key: checkpoint.meta[key] for key in ("UA", "epoch")}
 
 
-def _refuse_damaged_meta(checkpointer, remedy):
-    """Each checkpoint says what its epoch is chosen by."""
-    for path in sorted(checkpointer.checkpoints_dir.glob("CKPT+*/CKPT.yaml")):
+def _load(checkpointer, checkpoint, remedy):
+    damage = find_damage(checkpoint.path, ["model"])
+    if damage is None:
         try:
-            meta = yaml.safe_load(path.read_text("utf-8"))
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise InputError(_damaged(path, error, remedy)) from None
-        # SpeechBrain's own key, the last of the file
-        if not isinstance(meta, dict) or "unixtime" not in meta:
-            raise InputError(_damaged(path, "its end is missing", remedy))
-
-
-def _refuse_damaged_weights(path, remedy):
-    """A file that nothing can be loaded from is of no encoder at all."""
-    try:
-        torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(_damaged(path, error, remedy)) from None
-
-
-def _damaged(path, error, remedy):
-    reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-    return (
-        f"{path}: is damaged ({reason[0]}); restore it from a copy, delete "
-        f"{path.parent.name} so that another epoch is used, or train anew: "
-        f"`{remedy}`."
+            checkpointer.load_checkpoint(checkpoint)
+            return
+        except Exception as error:  # what is no pickle raises anything
+            reason = str(error)
+        if "loading state_dict" in reason:
+            raise InputError(
+                f"{checkpoint.path}: was trained with another encoder or other "
+                f"blocks ({reason.splitlines()[-1].strip()}). Give the same "
+                f"--encoder_hub, or train anew: `{remedy}`."
+            )
+        damage = "model.ckpt is damaged"
+    raise InputError(
+        f"{checkpoint.path}: {damage}. It is the run's best epoch: put a copy in "
+        f"its place, or delete the run's folder and train anew: `{remedy}`."
     )
 
 
@@ -106,10 +90,12 @@ def _warn_of_early_stop(checkpointer, run):
     """An interrupted run can be used; the user must know of it."""
     if not (run / HPARAMS).is_file():
         return
-    limit = plain_values((run / HPARAMS).read_text()).get("number_of_epochs")
+    limit = read_settings(run / HPARAMS).get("number_of_epochs")
     if limit is None:  # a baseline, which has no epochs
         return
-    last = max(c.meta["epoch"] for c in checkpointer.list_checkpoints())
+    # a checkpoint within an epoch has no number of it
+    found = checkpointer.list_checkpoints()
+    last = max(c.meta.get("epoch", 0) for c in found)
     if last < limit:
         logger.warning(f"{run}: was trained for {last} of {limit} epochs.")
 
@@ -128,8 +114,8 @@ def start_student(hparams: dict[str, Any]) -> dict[str, Any] | None:
     Raises
     ------
     InputError
-        If ``initialisation`` is neither, there is no teacher, the student's test
-        speaker is among the teacher's training or validation speakers, or its
+        If ``initialisation`` is neither, there is no teacher, it is another
+        model than the yaml's, the student's test speaker is among the teacher's training or validation speakers, or its
         validation speaker among the teacher's training speakers.
 
     Returns
@@ -147,6 +133,7 @@ def start_student(hparams: dict[str, Any]) -> dict[str, Any] | None:
         return None
     folder = hparams["teacher_folder"]
     remedy = training_command("teacher", hparams)
+    _refuse_other_model(folder, hparams, remedy)
     summary = recover_best(hparams["teacher"], f"{folder}/save", remedy)
     _refuse_held_out_speakers(folder, hparams["output_folder"], remedy)
     if initialisation == "teacher":
@@ -158,6 +145,25 @@ def start_student(hparams: dict[str, Any]) -> dict[str, Any] | None:
             hparams["model"], hparams["teacher"], hparams["teacher_layers"]
         )
     return summary
+
+
+def _refuse_other_model(folder, hparams, remedy):
+    """Weights fit another model of the same shapes, which computes otherwise."""
+    if not (pathlib.Path(folder) / HPARAMS).is_file():
+        return  # there is no run, which is refused next
+    run = describe_run(folder)
+    built, own = run.get("model"), type(hparams["teacher"])
+    poolings = [x.get("pooling", "mean") for x in (run, hparams)]
+    if isinstance(built, Built) and imported(built.class_name) is not own:
+        difference = f"model {built.class_name}, not {own.__name__}"
+    elif poolings[0] != poolings[1]:
+        difference = f"pooling {poolings[0]}, not {poolings[1]}"
+    else:
+        return
+    raise InputError(
+        f"{folder}: was trained with {difference}, as this student's yaml has "
+        f"it. Give both the same, or train anew: `{remedy}`."
+    )
 
 
 def _refuse_held_out_speakers(teacher_folder, output_folder, remedy):

@@ -9,12 +9,12 @@ Authors
  * The MLKD team 2026
 """
 
-import hashlib
 import pathlib
 from typing import Any
 
 import numpy as np
 import pandas
+import soundfile
 from speechbrain.utils.logger import get_logger
 from tqdm import tqdm
 
@@ -24,11 +24,13 @@ from mlkd_brain.audio import (
     find_recordings,
     read_checked,
 )
+from mlkd_brain.disk import require_space
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, refuse_unwritable, replaced_folder
 from mlkd_brain.fingerprint import fingerprint, provenance
 from mlkd_brain.names import CLEAN
 from mlkd_brain.noise import mixing
+from mlkd_brain.noise.copies import acoustic_fingerprint, samples_checksum
 from mlkd_brain.noise.levels import WEIGHTINGS, measurement_filter
 from mlkd_brain.noise.sampling import NoiseSample
 
@@ -88,8 +90,8 @@ class NoiseBank:
     def prepare(self) -> None:
         """Resample and measure the recordings, unless that was done before.
 
-        The cache is keyed by the files' content, of which the samples are a
-        function, the shares, the code that filters, and its libraries.
+        The cache is keyed by the recordings' samples, the shares, the code that
+        filters, and its libraries.
 
         Raises
         ------
@@ -99,7 +101,7 @@ class NoiseBank:
         recordings = self._recordings()
         self.types = list(recordings)
         self.checksums = {
-            name: _checksum(path) for name, path in recordings.items()
+            name: samples_checksum(path) for name, path in recordings.items()
         }
         # shares as pairs: their order counts, and fingerprint sorts keys
         key = provenance(
@@ -110,10 +112,35 @@ class NoiseBank:
         )
         self._folder = self.cache_folder / fingerprint(key)
         with locked(self._folder):
-            if not self._folder.is_dir():
+            if not self._is_whole():
                 self._prepare_all(recordings)
+        self._opened = {}
+
+    def _is_whole(self):
+        """Whether the cache is there, and each of its files has its length."""
+        self._opened = {}
+        try:
+            for name in self.types:
+                samples = int(self._catalogue.loc[name, "samples"])
+                for part in self.shares:
+                    self.part_range(name, part)
+                lengths = {"npy": samples}
+                for weighting in WEIGHTINGS:
+                    rate = 1 if weighting == "none" else 2
+                    lengths[f"{weighting}.npy"] = samples // rate + 1
+                for kind, length in lengths.items():
+                    if len(self._open(name, kind)) != length:
+                        return False
+        except (OSError, ValueError, KeyError, EOFError):
+            return False
+        return True
 
     def _prepare_all(self, recordings):
+        # the waveform, float32, and three running sums, float64, two of them at
+        # half the rate
+        seconds = sum(map(_seconds, recordings.values()))
+        size = seconds * SAMPLE_RATE * (4 + 8 + 4 + 4)
+        require_space(self._folder, size, "the cache of the noise recordings")
         progress = tqdm(recordings.items(), desc="preparing noise")
         with replaced_folder(self._folder) as folder:
             rows = [
@@ -126,6 +153,12 @@ class NoiseBank:
         """First sample of a part's range, and the first one after it."""
         row = self._catalogue.loc[noise_type]
         return int(row[f"{part}_start"]), int(row[f"{part}_stop"])
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Checksum of each recording to its acoustic fingerprint."""
+        kept = self._catalogue["fingerprint"].str.removeprefix("fingerprint ")
+        return {self.checksums[name]: kept[name] for name in self.types}
 
     def _start(self, noise_type, part, position, length):
         """First sample of the segment at a position."""
@@ -302,11 +335,13 @@ class NoiseBank:
     def _prepare_one(self, name, path, file):
         waveform = read_checked(path, shortest_seconds=1.0).numpy()
         np.save(f"{file}.npy", waveform)
+        sound = acoustic_fingerprint(waveform)
         for weighting in WEIGHTINGS:
             filtered, _ = measurement_filter(waveform, weighting, SAMPLE_RATE)
             sums = np.concatenate([[0.0], np.cumsum(np.square(filtered))])
             np.save(f"{file}.{weighting}.npy", sums)
         row = {"noise": name, "source": path.name, "samples": len(waveform)}
+        row["fingerprint"] = f"fingerprint {sound}"  # text, all digits too
         for part, (start, stop) in _ranges(len(waveform), self.shares).items():
             if not np.any(waveform[start:stop]):
                 raise InputError(
@@ -317,14 +352,12 @@ class NoiseBank:
         return row
 
 
-def _checksum(path):
+def _seconds(path):
+    """Duration; 0 if it cannot be read, which ``read_checked`` then explains."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:  # a folder, a link that leads nowhere
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); put the recording in "
-            "its place, or take it out of the folder."
-        ) from None
+        return soundfile.info(path).duration
+    except (OSError, RuntimeError):
+        return 0.0
 
 
 def _ranges(samples, shares):

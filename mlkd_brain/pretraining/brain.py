@@ -17,7 +17,9 @@ from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.pretraining.distortions import generator
-from mlkd_brain.run.epoch_clock import time_left
+from mlkd_brain.run.brain import ResumableBrain
+from mlkd_brain.run.console import show_epoch
+from mlkd_brain.run.epoch_clock import seconds_left
 
 
 class MaskedSpans:
@@ -125,7 +127,7 @@ def _forward_or_not(block, forward, ratio, hidden, *args, **kwargs):
     return forward(hidden, *args, **kwargs)
 
 
-class PretrainingBrain(sb.Brain):
+class PretrainingBrain(ResumableBrain):
     """Predicts targets of clean crops from distorted ones.
 
     Modules: ``encoder``, a ``SpeechEncoder``; ``masking``, its ``FrameMasking``;
@@ -136,6 +138,8 @@ class PretrainingBrain(sb.Brain):
     ``epoch_counter``, ``number_of_epochs`` and ``train_logger``. A batch has
     ``clean_sig``, ``sig`` and ``masked``.
     """
+
+    statistics = ("term_sums", "batches", "samples", "elapsed")
 
     def fit_speech(self, datasets: dict[str, Any]) -> None:
         """Measure the targets' scale, then train.
@@ -199,6 +203,7 @@ class PretrainingBrain(sb.Brain):
             for name, head in self.modules.heads.items()
             if weights[name]
         }
+        self.terms = losses
         for name, loss in losses.items():
             self.term_sums[name] = self.term_sums.get(name, 0) + loss.detach()
         self.batches += 1
@@ -233,9 +238,19 @@ class PretrainingBrain(sb.Brain):
         self.started = time.monotonic()
 
     def on_stage_start(self, stage, epoch=None):
-        """Empties the statistics of the last stage."""
+        """Empties the statistics, or takes up those of a resumed epoch."""
         self.term_sums, self.batches, self.samples = {}, 0, 0
-        self.stage_started = time.monotonic()
+        self.elapsed = 0.0
+        self.resume_statistics()
+
+    @property
+    def elapsed(self) -> float:
+        """Time of this stage so far, s."""
+        return time.monotonic() - self.stage_started
+
+    @elapsed.setter
+    def elapsed(self, seconds):
+        self.stage_started = time.monotonic() - seconds
 
     def on_stage_end(self, stage, stage_loss, epoch=None):
         """Logs the epoch and keeps the last checkpoint."""
@@ -244,19 +259,20 @@ class PretrainingBrain(sb.Brain):
             **{k: float(v) / self.batches for k, v in self.term_sums.items()},
         }
         if stage == sb.Stage.TRAIN:
-            took = time.monotonic() - self.stage_started
-            self.throughput = self.samples / SAMPLE_RATE / took
+            self.throughput = self.samples / SAMPLE_RATE / self.elapsed
             self.train_stats = stats
             return
+        epochs = self.hparams.number_of_epochs
+        left = seconds_left(
+            time.monotonic() - self.started,
+            epoch - self.first_epoch,
+            epochs - epoch,
+        )
         self.hparams.train_logger.log_stats(
             stats_meta={
                 "epoch": epoch,
                 "audio hours per hour": self.throughput,
-                "time left": time_left(
-                    time.monotonic() - self.started,
-                    epoch - self.first_epoch,
-                    self.hparams.number_of_epochs - epoch,
-                ),
+                "time left, s": left,
             },
             train_stats=self.train_stats,
             valid_stats=stats,
@@ -264,3 +280,4 @@ class PretrainingBrain(sb.Brain):
         self.checkpointer.save_and_keep_only(
             meta={"epoch": epoch, "loss": stage_loss}, num_to_keep=1
         )
+        show_epoch(epoch, epochs, f"validation loss {stage_loss:.3f}", left)

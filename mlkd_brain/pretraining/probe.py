@@ -23,9 +23,9 @@ from mlkd_brain.data.manifests import read_speakers
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.names import CLEAN
+from mlkd_brain.report.formatting import number
 from mlkd_brain.report.results import read_predictions
-from mlkd_brain.report.statistics import ACCURACIES
-from mlkd_brain.report.tables import pooled
+from mlkd_brain.report.statistics import ACCURACIES, accuracy
 
 #: Of the classifier; chosen together with the block.
 C_GRID = (0.001, 0.01, 0.1)
@@ -202,4 +202,4 @@ def fine_tuned(
 
 
 def _accuracies(predictions):
-    return [pooled(predictions, name) for name in ACCURACIES]
+    return [number(accuracy(predictions, name)) for name in ACCURACIES]

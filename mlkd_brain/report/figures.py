@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -14,46 +15,51 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
 from mlkd_brain.names import CLEAN
+from mlkd_brain.report.formatting import column
 from mlkd_brain.report.statistics import (
-    accuracy,
+    by_run,
     crossings,
     interval,
     reliability,
+    scores_of_runs,
 )
 from mlkd_brain.report.style import (
     GREY,
     WIDTH,
-    colours,
     heading,
     label_ends,
     legend,
-    marker,
     new_figure,
     panel_grid,
     spoken,
 )
-from mlkd_brain.report.tables import (
-    Index,
-    column,
+from mlkd_brain.report.systems import (
+    by_condition,
+    colours,
     for_system,
-    index_by_condition,
-    speaker_name,
+    marker,
     systems_of,
 )
+from mlkd_brain.report.tables import speaker_name
 
-#: What is drawn of a train_log.txt.
+#: Terms of a train_log.txt that have a name in words; they are drawn first.
 TERMS = {
     ("train", "ce"): "cross-entropy, training",
     ("train", "kl"): "KL to the teacher, training",
     ("train", "mse"): "MSE to the teacher's blocks, training",
     ("valid", "ce"): "cross-entropy, validation",
-    ("valid", "UA"): "UA on the validation speaker, %",
+    ("valid", "UA"): "UA, validation, %",
+    ("train", "clipped"): "share of steps that were clipped",
 }
+#: What else is logged of the training.
+NO_TERM = re.compile("loss|UA.*|WA|lr")
+FEW_CLASSES = 5  # of a confusion matrix at every SNR
+SMALLEST = 4.5  # points that can be read
 FEWEST = 0.01  # of the utterances, for a bin of confidence to be drawn
 
 
 def ua_over_snr(
-    predictions: DataFrame, panels: Mapping[str, Sequence[str]]
+    scores: DataFrame, panels: Mapping[str, Sequence[str]]
 ) -> Figure:
     """UA over SNR with 95 % bands, clean speech at the right.
 
@@ -61,38 +67,36 @@ def ua_over_snr(
 
     Arguments
     ---------
-    predictions : pandas.DataFrame
-        Of several systems.
+    scores : pandas.DataFrame
+        Of several systems, from ``statistics.scores_of_runs``.
     panels : dict
-        Heading to the noise types that are pooled there.
+        Heading to the noise types that are taken together there.
     """
     figure, (axes,) = new_figure(1, len(panels), 3.8, sharey=True)
     axes[0].set_ylabel("UA, %", fontsize=9, color=GREY)
-    systems = systems_of(predictions)
+    systems = systems_of(scores)
     for panel, (name, noises) in zip(axes, panels.items()):
         heading(panel, name)
-        index = index_by_condition(predictions, noises)
-        ends = _draw_systems(panel, index, systems)
+        ends = _draw_systems(panel, by_condition(scores, noises), systems)
     figure.draw_without_rendering()  # which fixes the limits
     label_ends(panel, ends)
     return figure
 
 
-def ua_by_noise(predictions: DataFrame, noises: Sequence[str]) -> Figure:
+def ua_by_noise(scores: DataFrame, noises: Sequence[str]) -> Figure:
     """As ``ua_over_snr``, one panel for each noise type, three a row."""
     figure, axes, panels = panel_grid(len(noises), 2.3, sharey=True)
-    systems = systems_of(predictions)
+    systems = systems_of(scores)
     for panel, noise in zip(panels, noises):
         heading(panel, noise)
-        index = index_by_condition(predictions, [noise])
-        _draw_systems(panel, index, systems)
+        _draw_systems(panel, by_condition(scores, [noise]), systems)
     for panel in axes[:, 0]:
         panel.set_ylabel("UA, %", fontsize=9, color=GREY)
     legend(figure, systems)
     return figure
 
 
-def _draw_systems(panel, index: Index, systems):
+def _draw_systems(panel, index, systems):
     """Every system's curve; where each ends, (x, UA, colour) by name."""
     snrs = [key for key in index if key != CLEAN]
     x = dict(zip(snrs, snrs))
@@ -105,9 +109,10 @@ def _draw_systems(panel, index: Index, systems):
     ends, curves = {}, {}
     for (system, colour), shift in zip(colours(systems).items(), shifts):
         curves[system] = {
-            key: (accuracy(parts[system]), *interval(parts[system]))
+            key: (runs.mean(), *interval(runs))
             for key, parts in index.items()
             if system in parts
+            for runs in [by_run(parts[system])]
         }
         own_x = {**x, CLEAN: x.get(CLEAN, 0) + shift}
         ends[system] = _draw_curve(panel, system, colour, curves[system], own_x)
@@ -156,7 +161,7 @@ def _mark_crossing(panel, curves):
         )
 
 
-def training(curves: DataFrame) -> Figure:
+def training(curves: DataFrame, every: bool = False) -> Figure:
     """Each term of the loss and the validation UA, over epochs.
 
     A thin line for each run, a thick one for the mean over runs.
@@ -165,17 +170,36 @@ def training(curves: DataFrame) -> Figure:
     ---------
     curves : pandas.DataFrame
         One row an epoch and term, see ``mlkd_brain.report.results``.
+    every : bool
+        Whether to draw all else that is logged too, e.g. the learning rate.
     """
     terms = curves.set_index(["part", "term"])
-    shown = {key: name for key, name in TERMS.items() if key in terms.index}
+    shown = _shown_terms(dict.fromkeys(terms.index), every)
     figure, _, panels = panel_grid(len(shown), 2.2)
     for panel, (key, name) in zip(panels, shown.items()):
         heading(panel, name)
-        _draw_runs(panel, terms.loc[[key]], 100 if key[1] == "UA" else 1)
+        _draw_runs(panel, terms.loc[[key]], 100 if name.endswith("%") else 1)
         panel.set_xlabel("epoch", fontsize=9, color=GREY)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend(figure, systems_of(curves))
     return figure
+
+
+def _shown_terms(logged, every):
+    """Logged terms, (part, name), with the heading of each one's panel.
+
+    Terms of an objective that somebody added are drawn like the paper's.
+    """
+    known = {key: name for key, name in TERMS.items() if key in logged}
+    parts = {"train": "training", "valid": "validation"}
+    others = {
+        (part, term): f"{spoken(term)}, {parts[part]}"
+        + ", %" * term.startswith(("UA", "WA"))
+        for part, term in logged
+        if (part, term) not in known
+        and (every or part == "train" and not NO_TERM.fullmatch(term))
+    }
+    return known | others
 
 
 def _draw_runs(panel, rows, factor):
@@ -193,33 +217,48 @@ def _draw_runs(panel, rows, factor):
 def confusion(predictions: DataFrame, noises: Sequence[str]) -> Figure:
     """Confusion matrices: a row of them for each system, a column for each SNR.
 
-    Percent of the true class (row); the diagonal is the recalls. Arguments are
-    those of ``index_by_condition``.
+    Percent of the true class (row), utterances of all runs pooled; the diagonal
+    is the recalls. With more than ``FEW_CLASSES`` there are three columns,
+    lowest SNR, highest and clean, so that the numbers have room; where they
+    still have none, the colour alone is left. Arguments are those of
+    ``by_condition``.
     """
-    index = index_by_condition(predictions, noises)
+    index = by_condition(predictions, noises)
     systems = systems_of(predictions)
     emotions = sorted(predictions["emo"].unique())
+    if len(emotions) > FEW_CLASSES:
+        shown = {*list(index)[:1], *list(index)[-2:]}
+        index = {key: parts for key, parts in index.items() if key in shown}
     side = (WIDTH - 0.6) / max(4, len(index))
     figure, axes = new_figure(
-        len(systems), len(index), 0.4 + 1.06 * side * len(systems)
+        len(systems), len(index), 0.6 + 1.06 * side * len(systems)
     )
+    # points; three digits are as wide as twice their height
+    size = min(7.5, 0.45 * 72 * side / len(emotions))
     for row, system in zip(axes, systems):
         for panel, (key, parts) in zip(row, index.items()):
             own = parts.get(system, predictions.iloc[:0])
-            _draw_matrix(panel, own, emotions)
-            last = system == systems[-1]
-            panel.set_xticks(
-                *[range(len(emotions)), emotions] if last else [[]]
-            )
+            _draw_matrix(panel, own, emotions, size)
+            panel.set_xticks([])
             panel.set_yticks([])
             if system == systems[0]:
                 panel.set_title(column(key), fontsize=9)
+            if system == systems[-1]:
+                turned = 0 if _fit(emotions, side, size) else 90
+                panel.set_xticks(
+                    range(len(emotions)), emotions, rotation=turned
+                )
         row[0].set_yticks(range(len(emotions)), emotions)
         row[0].set_ylabel(textwrap.fill(spoken(system), 14), fontsize=9)
     return figure
 
 
-def _draw_matrix(panel, predictions, emotions):
+def _fit(names, side, size):
+    """Whether names fit below one another's cells; a letter is half as wide."""
+    return max(map(len, names)) * 0.6 * size < 72 * side / len(names)
+
+
+def _draw_matrix(panel, predictions, emotions, size):
     true, predicted = (
         pandas.Index(emotions).get_indexer(predictions[name])
         for name in ("emo", "predicted")
@@ -231,16 +270,18 @@ def _draw_matrix(panel, predictions, emotions):
     percent = 100 * (counts[:, :-1] / utterances)
     panel.grid(False)
     panel.spines[:].set_visible(False)
-    panel.tick_params(length=0, labelsize=7.5)
+    panel.tick_params(length=0, labelsize=max(size, SMALLEST))
     panel.imshow(percent, cmap="Blues", vmin=0, vmax=100)
     for (y, x), value in np.ndenumerate(percent):
+        if size < SMALLEST:
+            break
         panel.text(
             x,
             y,
             f"{value:.0f}",
             ha="center",
             va="center",
-            fontsize=7.5,
+            fontsize=size,
             fontweight="bold" if x == y else "normal",
             color="white" if value > 55 else "#333333",
             in_layout=False,  # they lie within their cells
@@ -255,7 +296,7 @@ def reliability_diagram(
     On the diagonal confidence equals accuracy. Larger points have more
     utterances; one of less than 1 % of them is left out.
     """
-    index = index_by_condition(predictions, noises)
+    index = by_condition(predictions, noises)
     systems = systems_of(predictions)
     figure, axes, panels = panel_grid(len(index), 2.6, sharey=True)
     for panel, (key, parts) in zip(panels, index.items()):
@@ -303,8 +344,9 @@ def speakers(predictions: DataFrame, noises: Sequence[str]) -> Figure:
         panel.set_xlabel("UA, %", fontsize=9, color=GREY)
         panel.set_yticks(range(len(names)), [labels[n] for n in names])
         panel.set_ylim(-0.6, len(names) - 0.4)
-        groups = predictions[where].groupby(["spk_id", "system"])
-        values = {key: accuracy(own) for key, own in groups}
+        scores = scores_of_runs(predictions[where], ["spk_id"])
+        groups = scores.groupby(["spk_id", "system"])
+        values = {key: by_run(own).mean() for key, own in groups}
         for y, name in enumerate(names):
             own = {s: values[name, s] for s in systems if (name, s) in values}
             _draw_speaker(panel, y, own, colours(systems))

@@ -1,8 +1,12 @@
-"""The command ``mlkd check``: does anything leak from test to training?
+"""The command ``mlkd check``: can the numbers of a study be trusted?
 
     mlkd check results
+    mlkd check my.csv
 
-It also finds predictions that are missing or doubled.
+It compares the files of the runs with one another: what protocol.json records
+of training and test, the labels of test.csv, the predictions. It cannot know
+what all of these agree on: a study whose every file was altered alike. A
+CSV is an own corpus, see ``mlkd_brain.data.corpus_check``.
 
 Authors
  * The MLKD team 2026
@@ -11,6 +15,7 @@ Authors
 import argparse
 import itertools
 import json
+import math
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,15 +24,18 @@ from typing import NamedTuple
 import pandas
 from pandas import DataFrame
 
-from mlkd_brain.names import CLEAN, PREDICTIONS, PROTOCOL
+from mlkd_brain.data.corpus_check import main as check_corpus
+from mlkd_brain.names import CLEAN, PREDICTIONS, PROTOCOL, SAMPLE_RATE
 from mlkd_brain.report.command import add_runs
+from mlkd_brain.report.formatting import column
 from mlkd_brain.report.results import (
+    MANIFEST,
     RunFiles,
     evaluated_runs,
     find_runs,
     unpacked,
 )
-from mlkd_brain.report.tables import column
+from mlkd_brain.report.systems import copies_heard
 from mlkd_brain.run.protocol import read_protocol
 
 SPEAKERS, NOISE, COMPLETENESS = "speakers", "noise", "predictions"
@@ -54,10 +62,13 @@ def main(argv: list[str]) -> int:
     int
         Exit status: 1 if there are problems.
     """
+    if any(word.lower().endswith(".csv") for word in argv):
+        return check_corpus(argv)
     parser = argparse.ArgumentParser(
         prog="mlkd check",
-        description="Look for leaks between training and test, and for missing "
-        "or doubled predictions; exit status 1 if there are any.",
+        description="Look for leaks between training and test, and for missing, "
+        "doubled or altered predictions; exit status 1 if there are any. A CSV is an own "
+        "corpus: what it holds and lacks; see mlkd check my.csv --help.",
     )
     add_runs(parser)
     options = parser.parse_args(argv)
@@ -68,7 +79,7 @@ def main(argv: list[str]) -> int:
     if not problems:
         print(
             "No test speaker and no second of test noise was used in training, "
-            "no prediction is missing or doubled."
+            "no prediction is missing, doubled or altered."
         )
     return 1 if problems else 0
 
@@ -81,9 +92,11 @@ def find_problems(
     """Everything because of which the numbers of a study cannot be trusted.
 
     A test speaker in the training or validation of a model or of its teacher; a
-    validation speaker in the training; seconds of noise both in training and in
-    the test; predictions that are missing or doubled; systems with different
-    test inputs. What a protocol.json does not record is a problem too.
+    validation speaker in the training; seconds of noise in two parts, also of a
+    copy in another format; predictions that are missing or doubled, have other
+    labels than the manifest or another class than the most probable one;
+    systems with different test inputs. What a protocol.json does not record is
+    a problem too.
 
     Arguments
     ---------
@@ -110,11 +123,19 @@ def problems_of(
     runs: Sequence[RunFiles], all_runs: Sequence[RunFiles]
 ) -> list[Problem]:
     """As ``find_problems``, of the runs with predictions among all runs."""
-    checks = (_shared_speakers, _teachers_speakers, _shared_noise)
+    checks = (
+        _shared_speakers,
+        _teachers_speakers,
+        _shared_noise,
+        _copied_noise,
+        _other_labels,
+        _other_winners,
+    )
     return [
         *(item for run in runs for check in checks for item in check(run)),
         *_missing_runs(runs, all_runs),
         *_other_mixtures(runs),
+        *_labels_that_change(runs),
         *_incomplete(runs),
     ]
 
@@ -167,31 +188,123 @@ def _speakers(run, text):
 
 
 def _shared_noise(run: RunFiles) -> Iterator[Problem]:
-    """Seconds of a recording both in the training and in the test."""
+    """Seconds of a recording in two parts: training, validation, test."""
     protocol = run.protocol
-    tested = protocol.get("noise_evaluated", {})
-    trained = protocol.get("noise_heard", {})
     known = {"noise_ranges", "noise_ranges_evaluated"} <= protocol.keys()
-    for name, other in itertools.product(tested, trained):
-        if tested[name] != trained[other]:
-            continue  # another recording
-        if not known:
+    for name in protocol.get("noise_evaluated", {}):
+        for other, (_, later) in copies_heard(protocol, name).items():
+            if not known:
+                text = (
+                    f"{run.name}: {PROTOCOL} does not say which part of {other} "
+                    "was used in training; give its training script, which only "
+                    "writes that down if all epochs are done, and evaluate.py "
+                    "again"
+                )
+                yield Problem(NOISE, text)
+                return
+            tested = protocol["noise_ranges_evaluated"][name]
+            # in samples of the training's recording, of which it is a copy
+            moved = [edge - round(later * SAMPLE_RATE) for edge in tested]
+            for part, used in _learned_from(protocol, other).items():
+                if _overlap(moved, used):
+                    yield Problem(
+                        NOISE,
+                        f"{run.name}: {name} is tested with {_samples(tested)}, "
+                        f"its {part} part uses {_samples(used)}",
+                    )
+    for name in protocol.get("noise_ranges", {}):
+        parts = _learned_from(protocol, name)
+        if len(parts) == 2 and _overlap(*parts.values()):
             yield Problem(
                 NOISE,
-                f"{run.name}: {PROTOCOL} does not say which part of {other} was "
-                "used in training; give its training script, which only writes "
-                "that down if all epochs are done, and evaluate.py again",
+                f"{run.name}: {name} has {_samples(parts['valid'])} in its valid "
+                f"part and {_samples(parts['train'])} in its train part",
             )
-            return
-        start, stop = protocol["noise_ranges_evaluated"][name]
-        for part in ("train", "valid"):
-            first, last = protocol["noise_ranges"][other][part]
-            if max(start, first) < min(stop, last):
+
+
+def _learned_from(protocol, noise):
+    """Range of a recording in each part that decides on the model."""
+    parts = protocol["noise_ranges"][noise]
+    return {part: parts[part] for part in ("train", "valid") if part in parts}
+
+
+def _overlap(one, other):
+    return max(one[0], other[0]) < min(one[1], other[1])
+
+
+def _samples(edges):
+    return f"samples {edges[0]} to {edges[1]}"
+
+
+def _copied_noise(run: RunFiles) -> Iterator[Problem]:
+    """A recording of the training that the test has in another form."""
+    heard = run.protocol.get("noise_heard", {})
+    for name, tested in run.protocol.get("noise_evaluated", {}).items():
+        for other, (share, later) in copies_heard(run.protocol, name).items():
+            if tested != heard[other]:
                 yield Problem(
                     NOISE,
-                    f"{run.name}: {name} is tested with samples {start} to "
-                    f"{stop}, its {part} part uses {first} to {last}",
+                    f"{run.name}: {name} of the test is a copy of {other} of the "
+                    f"training in another form, {share:.0%} of their acoustic "
+                    f"fingerprints agree with {later:+.1f} s between them; it is "
+                    "not unseen",
                 )
+
+
+def _other_labels(run: RunFiles) -> Iterator[Problem]:
+    """Labels and speakers of predictions that the manifest has not."""
+    if run.manifest is None:
+        return
+    both = run.table.merge(run.manifest, on="ID", suffixes=("", "_of_manifest"))
+    for name in ("emo", "spk_id"):
+        wrong = both[both[name] != both[f"{name}_of_manifest"]]
+        if len(wrong):
+            first = wrong.iloc[0]
+            yield Problem(
+                COMPLETENESS,
+                f"{run.name}: {len(wrong)} of {len(both)} predictions have "
+                f"another {name} than {MANIFEST}, e.g. {_condition(first)}: "
+                f"{first[name]} instead of {first[f'{name}_of_manifest']}",
+            )
+
+
+def _labels_that_change(runs) -> Iterator[Problem]:
+    """An utterance has one label in all conditions, runs and systems."""
+    known: dict[str, str] = {}
+    for run in runs:
+        labels = run.table[["ID", "emo"]].drop_duplicates()
+        usual = labels["ID"].map(known)
+        other = labels[usual.notna() & (labels["emo"] != usual)]
+        twice = labels[labels["ID"].duplicated()]
+        for wrong in (twice, other):
+            if len(wrong):
+                first = wrong.iloc[0]
+                yield Problem(
+                    COMPLETENESS,
+                    f"{run.name}: the label changes of {len(wrong)} utterances, "
+                    f"e.g. {first['ID']}, which is also {first['emo']}",
+                )
+                break
+        known = {**labels.set_index("ID")["emo"].to_dict(), **known}
+
+
+def _other_winners(run: RunFiles) -> Iterator[Problem]:
+    """Predicted classes that are not the most probable one."""
+    probabilities = run.table.filter(regex="^p_")
+    if probabilities.empty:
+        return
+    named = "p_" + run.table["predicted"]
+    column_of = probabilities.columns.get_indexer(named)
+    values = probabilities.to_numpy()
+    chosen = values[range(len(values)), column_of]
+    # probabilities are rounded: equal ones may be the winner
+    wrong = run.table[(column_of < 0) | (chosen < values.max(axis=1))]
+    if len(wrong):
+        yield Problem(
+            COMPLETENESS,
+            f"{run.name}: {len(wrong)} of {len(run.table)} predictions are not "
+            f"the most probable class, e.g. {_condition(wrong.iloc[0])}",
+        )
 
 
 def _missing_runs(runs, all_runs):
@@ -232,10 +345,11 @@ def _incomplete(runs):
     """Each utterance of a fold in each condition, exactly once in each run."""
     found = [run.table[KEYS].assign(run=run.name) for run in runs]
     keys = pandas.concat(found, ignore_index=True)
-    conditions = keys[KEYS[1:]].drop_duplicates()
-    utterances = {}
+    conditions = _conditions(runs, keys)
+    utterances: dict[tuple, set[str]] = {}
     for run in runs:
         utterances.setdefault(run.key[1:], set()).update(_utterances(run))
+        yield from _fewer_than_recorded(run)
     wanted = DataFrame(
         ((name, run.name) for run in runs for name in utterances[run.key[1:]]),
         columns=["ID", "run"],
@@ -254,6 +368,29 @@ def _incomplete(runs):
                     f"{run.name}: {len(rows[run.name])} of {expected} predictions "
                     f"are {what}, e.g. {_condition(rows[run.name].iloc[0])}",
                 )
+
+
+def _conditions(runs, keys):
+    """Conditions that any run has, and those that the protocols promise."""
+    promised = {(CLEAN, math.nan)}
+    for run in runs:
+        noises = run.protocol.get("noise_evaluated", {})
+        snrs = run.protocol.get("snrs_db", [])
+        promised |= {*itertools.product(noises, map(float, snrs))}
+    named = DataFrame(sorted(promised), columns=KEYS[1:])
+    return pandas.concat([keys[KEYS[1:]], named]).drop_duplicates()
+
+
+def _fewer_than_recorded(run):
+    """Utterances that neither the predictions nor the manifest have any more."""
+    recorded = run.protocol.get("utterances", {}).get("test")
+    found = len(_utterances(run))
+    if recorded is not None and recorded != found:
+        yield Problem(
+            COMPLETENESS,
+            f"{run.name}: {found} test utterances are there, {PROTOCOL} has "
+            f"{recorded}",
+        )
 
 
 def _utterances(run):

@@ -5,15 +5,31 @@ Authors
 """
 
 import pathlib
+import shutil
 import sys
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
+import matplotlib
 from markdown_it import MarkdownIt
+from matplotlib.figure import Figure
+from pandas import DataFrame
 
 from mlkd_brain.files import refuse_to_replace, replaced_folder
-from mlkd_brain.report import comparisons, figures, tables
-from mlkd_brain.report.leakage import problems_of
+from mlkd_brain.markdown import escape
+from mlkd_brain.names import CLEAN
+from mlkd_brain.report import comparisons, costs, figures, paper, style, tables
+from mlkd_brain.report.comparisons import ALL
+from mlkd_brain.report.formatting import (
+    Table,
+    column,
+    file_name,
+    mean_with_interval,
+    mean_with_spread,
+    to_csv,
+)
+from mlkd_brain.report.leakage import Problem, problems_of
 from mlkd_brain.report.protocol import protocol_table
 from mlkd_brain.report.results import (
     ARCHIVE,
@@ -23,18 +39,22 @@ from mlkd_brain.report.results import (
     pack,
     read_results,
 )
-from mlkd_brain.report.style import save_png
-from mlkd_brain.report.tables import Table, common_noises, unseen_note
+from mlkd_brain.report.systems import (
+    common_noises,
+    left_out,
+    plural,
+    systems_of,
+    unseen_note,
+)
 
 PAGE = "report.md"
+MEAN = "mean over runs [95 % interval]"
 TESTS = (
-    "Difference in UA with its 95 % interval over speakers, and McNemar's exact "
-    "test of whether one is right more often than the other on the same "
-    "utterances in the same mixtures, in the runs that both have. The test takes "
-    "pairs for independent, which utterances of one speaker are not, nor one "
-    "utterance under several seeds and SNRs; no p is corrected for the number of "
-    "tests. In doubt trust the interval, which accounts for the speakers but not "
-    "for the seeds. Every condition: `numbers/tests.csv`."
+    "Difference in UA, mean over the runs that both have, with its interval over "
+    "{units} and seeds; p by an exact sign-flip test over {units}, which takes "
+    "the seeds as they are; then p corrected, by Holm's rule, for the rows of "
+    "the table. With n {units} no p is below 2 to the power of 1 − n. Every two "
+    "systems in every condition: `numbers/tests.csv`."
 )
 
 
@@ -43,7 +63,7 @@ class Section(NamedTuple):
 
     heading: str
     text: str = ""
-    figures: dict[str, Any] = {}
+    figures: dict[str, Callable[[], Figure]] = {}  # drawn when written
     tables: Sequence[Table] = ()
 
 
@@ -79,131 +99,172 @@ def write_report(
     for problem in problems:
         print(f"warning: {problem.text}", file=sys.stderr)
     results = read_results(runs)
+    tests = comparisons.all_tests(results.scores, common_noises(results.scores))
+    shown = sections(results, tests)
+    text = page_text(results, problems, shown, evaluation)
+    body = (
+        MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    )
     with replaced_folder(out) as folder:
-        for kind in ("tables", "figures", "numbers"):
-            (folder / kind).mkdir()
-        parts = ["# Report", protocol_table(results, problems)]
-        for section in sections(results):
-            parts += _write_section(section, folder)
-        option = "" if evaluation == "." else f" --evaluation {evaluation}"
-        parts.append(
-            "Every cell with its interval and spread: `numbers/cells.csv`. This "
-            f"report again: `mlkd report {ARCHIVE} --out report{option}`."
-        )
-        text = "\n\n".join(part for part in parts if part) + "\n"
-        body = MarkdownIt("commonmark").enable("table").render(text)
         (folder / PAGE).write_text(text, "utf-8")
         (folder / "report.html").write_text(HTML.format(body=body), "utf-8")
-        for name, frame in (
-            ("cells", tables.all_cells(results.predictions)),
-            ("tests", comparisons.all_tests(results.predictions)),
-        ):
-            frame.to_csv(folder / "numbers" / f"{name}.csv", index=False)
-        pack(runs, results_folder, folder / ARCHIVE, archive)
+        _write_files(shown, folder)
+        numbers = {
+            "cells": tables.all_cells(results.predictions, results.scores),
+            "tests": tests,
+        }
+        (folder / "numbers").mkdir()
+        for name, frame in numbers.items():
+            path = folder / "numbers" / f"{name}.csv"
+            path.write_text(to_csv(frame), "utf-8")
+        if archive and not folds:  # these runs, and compressing takes longest
+            shutil.copyfile(archive, folder / ARCHIVE)
+        else:
+            pack(runs, results_folder, folder / ARCHIVE)
 
 
-def _write_section(section, folder):
-    """Write a section's tables and figures; its parts of the page."""
-    for name, figure in section.figures.items():
-        save_png(figure, folder / "figures" / f"{name}.png")
-    for table in section.tables:
-        path = folder / "tables" / f"{table.name}.tex"
-        path.write_text(table.latex(), "utf-8")
-    return [
-        f"## {section.heading}",
-        section.text,
-        *(f"![{name}](figures/{name}.png)" for name in section.figures),
-        *(table.markdown() for table in section.tables),
-    ]
+def _write_files(shown, folder):
+    """Tables for LaTeX and figures."""
+    for kind in ("tables", "figures"):
+        (folder / kind).mkdir()
+    for section in shown:
+        for table in section.tables:
+            path = folder / "tables" / f"{table.name}.tex"
+            path.write_text(table.latex(), "utf-8")
+        for name, draw in section.figures.items():
+            with matplotlib.rc_context(style.RC):
+                figure = draw()
+                style.save_pdf(figure, folder / "figures" / f"{name}.pdf")
+                style.save_png(figure, folder / "figures" / f"{name}.png")
 
 
-def sections(results: Results) -> list[Section]:
-    """What a report shows, in order; not what the results lack data for."""
-    predictions = results.predictions
-    noises = common_noises(predictions)
+def page_text(
+    results: Results,
+    problems: Sequence[Problem],
+    shown: Sequence[Section],
+    evaluation: str = ".",
+) -> str:
+    """The page report.md; no figure is drawn.
+
+    Arguments
+    ---------
+    results : Results
+        What is reported.
+    problems : list of Problem
+        What the leakage check found.
+    shown : list of Section
+        From ``sections``.
+    evaluation : str
+        See ``mlkd_brain.report.results.find_runs``.
+    """
+    parts = ["# Report", protocol_table(results, problems)]
+    for section in shown:
+        parts += [f"## {escape(section.heading)}", escape(section.text)]
+        parts += [f"![{n}](figures/{n}.png)" for n in section.figures]
+        parts += [table.markdown() for table in section.tables]
+    option = "" if evaluation == "." else f" --evaluation {escape(evaluation)}"
+    parts.append(
+        "Every cell with its interval and spread: `numbers/cells.csv`; figures as "
+        f"PDF beside the pictures. This report again: `mlkd report {ARCHIVE} "
+        f"--out report{option}`."
+    )
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def sections(results: Results, tests: DataFrame) -> list[Section]:
+    """What a report shows, in order; not what the results lack data for.
+
+    Arguments
+    ---------
+    results : Results
+        What is reported.
+    tests : pandas.DataFrame
+        From ``comparisons.all_tests``.
+    """
+    scores = results.scores
+    noises = common_noises(scores)
     shown = {name: [name] for name in noises if "factory" in name}
-    shown[f"{len(noises)} noises pooled"] = noises
+    shown[f"{len(noises)} noises"] = noises
     made = []
     if noises:
         made.append(_over_snr(results, shown))
         made += [_table_1(results, name) for name in shown if name in noises]
         made += [_all_noises(results, noises), _table_2(results)]
     if "parameters" in results.costs:
-        title = comparisons.costs_title(results.costs)
-        frame = comparisons.costs_frame(results.costs)
-        made.append(
-            Section("Size and time", tables=[Table("table3", title, frame)])
-        )
-    if noises and predictions["system"].nunique() > 1:
-        made.append(_tests(results, noises))
+        made.append(_costs(results))
+    if noises and len(systems_of(scores)) > 1:
+        made.append(_tests(results, tests, noises))
     made.append(_speakers(results, noises))
     made.append(
         Section(
             "Confusion",
-            f"Percent of the true class (row); {len(noises)} noises pooled.",
-            {"confusion": figures.confusion(predictions, noises)},
+            f"Percent of the true class (row); {len(noises)} noises, utterances "
+            "of all runs pooled.",
+            {
+                "confusion": partial(
+                    figures.confusion, results.predictions, noises
+                )
+            },
         )
     )
-    if not predictions.filter(regex="^p_").empty:
+    if not results.predictions.filter(regex="^p_").empty:
         made.append(_calibration(results, noises))
     if not results.curves.empty:
         text = "Thin: each run; thick: mean over runs, up to the shortest run."
-        figure = {"training": figures.training(results.curves)}
-        made.append(Section("Training", text, figure))
+        draw = partial(figures.training, results.curves)
+        made.append(Section("Training", text, {"training": draw}))
     return made
-
-
-def _note(results, noises):
-    return unseen_note(noises, results.protocols)
 
 
 def _over_snr(results, shown):
     found = []
     for what, noises in shown.items():
-        frame = comparisons.crossings_frame(results.predictions, noises)
-        name = f"crossings_{what if what in noises else 'all_noises'}"
+        frame = comparisons.crossings_frame(results.scores, noises)
+        name = file_name(what) if what in noises else "all_noises"
         title = f"UA against the teacher's, {what}"
-        found += [] if frame.empty else [Table(name, title, frame)]
+        table = Table(f"crossings_{name}", title, frame)
+        found += [] if frame.empty else [table]
     return Section(
         "UA over SNR",
-        "Bands are 95 % intervals over speakers. A crossing is where straight "
-        "lines between the points meet.",
-        {"ua_over_snr": figures.ua_over_snr(results.predictions, shown)},
+        "Means over runs; bands are 95 % intervals. Better or worse than the "
+        "teacher is said where the interval of the difference is clear of zero; a "
+        "crossing is where straight lines between the points meet.",
+        {"ua_over_snr": partial(figures.ua_over_snr, results.scores, shown)},
         found,
     )
 
 
 def _table_1(results, noise):
-    predictions, name = results.predictions, f"table1_{noise}"
-    pooled = comparisons.frame_beside_paper(
-        predictions, [noise], tables.pooled_with_interval
-    )
-    runs = tables.systems_frame(predictions, [noise], tables.mean_with_spread)
-    paper = comparisons.paper_note(results.protocols)
-    title = f"UA, {noise}{_note(results, [noise])}"
+    scores, name = results.scores, f"table1_{file_name(noise)}"
+    note = unseen_note([noise], results.protocols)
+    title, beside = f"Table 1. UA, {noise}: {MEAN}{note}", ""
+    frame = tables.systems_frame(scores, [noise], mean_with_interval)
+    if paper.is_comparable(results.protocols):
+        frame = paper.frame_beside_paper(scores, [noise])
+        beside = "; the paper's, a mean over 10 folds, below"
+    runs = tables.systems_frame(scores, [noise], mean_with_spread)
+    spread = f"UA, {noise}: mean over runs ± standard deviation over runs{note}"
     return Section(
         f"UA under {noise}",
-        "All utterances pooled, with the 95 % interval over speakers; then the "
-        "mean over runs ± their standard deviation.",
         tables=[
-            Table(name, f"Table 1. {title}; {paper}", pooled),
-            Table(f"{name}_runs", f"Mean over runs, {title}", runs),
+            Table(name, title + beside, frame),
+            Table(f"{name}_runs", spread, runs),
         ],
     )
 
 
 def _all_noises(results, noises):
-    predictions, note = results.predictions, _note(results, noises)
+    note = unseen_note(noises, results.protocols)
     return Section(
         "UA and WA, all noises",
         "",
-        {"ua_by_noise": figures.ua_by_noise(predictions, noises)},
+        {"ua_by_noise": partial(figures.ua_by_noise, results.scores, noises)},
         [
             Table(
                 f"all_noises_{name.lower()}",
-                f"{name}, {len(noises)} noises pooled{note}",
+                f"{name}, {len(noises)} noises: {MEAN}{note}",
                 tables.systems_frame(
-                    predictions, noises, tables.pooled_with_interval, name
+                    results.scores, noises, mean_with_interval, name
                 ),
             )
             for name in ("UA", "WA")
@@ -212,46 +273,65 @@ def _all_noises(results, noises):
 
 
 def _table_2(results):
-    predictions, protocols = results.predictions, results.protocols
-    paper = comparisons.paper_note(protocols)
-    cells = tables.table_2_frame(predictions, protocols)
-    means = comparisons.means_frame(predictions)
+    frame = tables.table_2_frame(results.scores, results.protocols)
+    title = "Table 2. UA, noises and SNRs: mean over runs"
+    shown, note = [Table("table2", title, frame)], ""
+    if paper.is_comparable(results.protocols):
+        title = "Mean of Table 2's cells, beside the paper's"
+        means = paper.means_frame(results.scores)
+        shown.append(Table("table2_means", title, means))
+        note = f" {paper.MEAN_NOTE}"
     return Section(
         "UA of each noise and SNR",
-        f"A mean is that of the cells; {comparisons.MEAN_NOTE}.",
-        tables=[
-            Table("table2", "Table 2. UA, noises and SNRs", cells),
-            Table("table2_means", f"Mean of Table 2's cells; {paper}", means),
-        ],
+        f"A mean is that of the cells.{note}",
+        tables=shown,
     )
 
 
-def _tests(results, noises):
-    factory = [name for name in noises if "factory" in name]
-    shown = {"tests": (", ".join(factory), factory)} if factory else {}
-    shown["tests_all_noises"] = f"{len(noises)} noises pooled", noises
+def _costs(results):
+    title = costs.costs_title(results.costs)
+    frame = costs.costs_frame(results.costs)
+    if paper.is_comparable(results.protocols):
+        frame = paper.costs_beside_paper(frame)
+        title += "; paper: wav2vec 2.0 base, another machine"
+    return Section("Size and time", tables=[Table("table3", title, frame)])
+
+
+def _tests(results, tests, noises):
+    """A table for each condition, which is the family of Holm's correction."""
+    lowest = results.scores["snr_db"].min()
+    at = column(lowest)
+    shown = {
+        "tests_all": ("all noises and SNRs", ALL, ALL),
+        "tests_lowest": (f"{len(noises)} noises, {at}", ALL, lowest),
+        **{
+            f"tests_lowest_{file_name(name)}": (f"{name}, {at}", name, lowest)
+            for name in noises
+            if "factory" in name
+        },
+        "tests_clean": ("clean speech", CLEAN, ALL),
+    }
+    made = []
+    for name, (what, *condition) in shown.items():
+        frame = comparisons.tests_frame(tests, *condition)
+        made += [] if frame.empty else [Table(name, f"Tests, {what}", frame)]
+    units = plural(left_out(results.protocols))
     return Section(
-        "Systems against one another",
-        TESTS,
-        tables=[
-            Table(
-                name,
-                f"Paired tests, {what}{_note(results, own)}",
-                comparisons.comparison_frame(results.predictions, own),
-            )
-            for name, (what, own) in shown.items()
-        ],
+        "Systems against one another", TESTS.format(units=units), tables=made
     )
 
 
 def _speakers(results, noises):
     predictions = results.predictions
     frame = tables.speakers_frame(predictions, noises)
-    title = f"UA of each speaker: {len(noises)} noises at all SNRs / clean"
+    title = (
+        f"UA of each speaker: {len(noises)} noises at all SNRs / clean, mean over "
+        "runs"
+    )
     return Section(
         "Speakers",
         "",
-        {"speakers": figures.speakers(predictions, noises)},
+        {"speakers": partial(figures.speakers, predictions, noises)},
         [Table("speakers", title, frame)],
     )
 
@@ -259,13 +339,15 @@ def _speakers(results, noises):
 def _calibration(results, noises):
     predictions = results.predictions
     frame = tables.calibration_frame(predictions, noises)
+    title = f"ECE, {len(noises)} noises, utterances of all runs pooled"
+    draw = partial(figures.reliability_diagram, predictions, noises)
     return Section(
         "Calibration",
         "Expected calibration error (ECE): how far confidence is from accuracy. "
         "A point is a tenth of the range of confidence, larger with more "
         "utterances, left out with less than 1 % of them.",
-        {"reliability": figures.reliability_diagram(predictions, noises)},
-        [Table("calibration", f"ECE, {len(noises)} noises pooled", frame)],
+        {"reliability": draw},
+        [Table("calibration", title, frame)],
     )
 
 

@@ -9,16 +9,16 @@ from collections.abc import Iterable
 
 from mlkd_brain.markdown import markdown_table
 from mlkd_brain.names import CLEAN, SAMPLE_RATE
-from mlkd_brain.report.comparisons import corpora
+from mlkd_brain.report.formatting import listed, ranges
 from mlkd_brain.report.leakage import COMPLETENESS, NOISE, SPEAKERS, Problem
 from mlkd_brain.report.results import Results
 from mlkd_brain.report.statistics import RESAMPLES
-from mlkd_brain.report.tables import (
+from mlkd_brain.report.systems import (
+    corpora,
     for_system,
     in_order,
     left_out,
-    listed,
-    ranges,
+    plural,
     systems_of,
     unseen_noises,
 )
@@ -50,14 +50,16 @@ def protocol_table(results: Results, problems: Iterable[Problem]) -> str:
         "seeds": listed(sorted(predictions["seed"].unique())),
         f"speakers {SHARED}, teachers included": found[SPEAKERS],
         f"noise segments {SHARED}": found[NOISE],
-        "missing or doubled predictions": found[COMPLETENESS],
+        "missing, doubled or altered predictions": found[COMPLETENESS],
         "noise in training": _training_noise(predictions, protocols),
         "noise of the tests": _test_noise(protocols),
         "an SNR compares": "active speech level (ITU-T P.56) and the segment's "
         f"mean level, weighting {_values('weighting', protocols)}",
         "epoch chosen by": _epochs(protocols),
         "encoder": _encoders(protocols),
-        "intervals": _intervals(predictions),
+        "a number of a table": "mean over runs (folds and seeds) of each run's "
+        "own accuracy",
+        "intervals": _intervals(results),
         "versions": _versions(protocols),
     }
     return markdown_table(["protocol", ""], [[k, v] for k, v in rows.items()])
@@ -152,12 +154,15 @@ def _test_noise(protocols):
     return listed(texts) or UNKNOWN
 
 
-def _intervals(predictions):
-    if predictions["spk_id"].nunique() < 2:
-        return "none: they need two speakers"
+def _intervals(results):
+    units = plural(left_out(results.protocols))
+    if results.predictions["fold"].nunique() < 2:
+        return f"none: they need two {units}"
+    seeds = results.predictions["seed"].nunique()
     return (
-        f"95 %, bootstrap over whole speakers ({RESAMPLES} resamples); few "
-        "speakers make them narrow"
+        f"95 %, bootstrap over {units} and seeds ({RESAMPLES:,} resamples), "
+        "widened as Student's t is for their number"
+        + ("; one seed, whose luck is not in them" if seeds == 1 else "")
     )
 
 
@@ -172,7 +177,7 @@ def _epochs(protocols):
         # the baseline has one "epoch", and nothing to choose
         if protocol.get("best_epoch") and protocol.get("encoder_hub")
     ]
-    text = "UA on the validation speaker"
+    text = f"UA on the validation {left_out(protocols)}"
     if not best:
         return text
     median = statistics.median(best)

@@ -11,7 +11,6 @@ import json
 import lzma
 import pathlib
 import re
-import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from pandas import DataFrame
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import COMPLEXITY, PREDICTIONS, PROTOCOL, TRAIN_LOG
+from mlkd_brain.report.statistics import scores_of_runs
 from mlkd_brain.run.protocol import read_protocol
 
 ARCHIVE = "runs.tar.xz"
@@ -30,6 +30,8 @@ COLUMNS = "system seed fold ID spk_id noise snr_db emo predicted".split()
 #: Columns of text: speakers such as 03 are no numbers, and grouping Python's
 #: strings is several times as fast as grouping Arrow's.
 TEXTS = ("system", "ID", "spk_id", "noise", "emo", "predicted")
+#: What complexity.json holds at least.
+COSTS = "parameters bytes macs milliseconds seconds threads machine".split()
 #: Digits of a probability after the point: what the archive keeps.
 DIGITS = 3
 ENTRY = re.compile(r"(train|valid) ([^:,]+): ([^,\s]+)")
@@ -71,7 +73,7 @@ class RunFiles:
         path = self.folder / MANIFEST
         if not path.is_file():
             return None
-        return read_texts(path, ("ID",))
+        return read_texts(path, TEXTS)
 
     def predictions(self) -> DataFrame:
         """The table, with ``gender`` and ``style`` of the manifest if known."""
@@ -87,15 +89,29 @@ class RunFiles:
         for line in path.read_text().splitlines() if path.is_file() else ():
             if epoch := re.match(r"epoch: (\d+)", line):
                 for part, term, value in ENTRY.findall(line):
-                    values[int(epoch[1]), part, term] = float(value)
+                    with contextlib.suppress(ValueError):  # text is no curve
+                        values[int(epoch[1]), part, term] = float(value)
         rows = [(*self.key, *index, value) for index, value in values.items()]
         return DataFrame(rows, columns=LOG_COLUMNS)
 
     def costs(self) -> dict[str, Any]:
         """The system and what complexity.json has."""
         path = self.evaluated / COMPLEXITY
-        known = json.loads(path.read_text()) if path.is_file() else {}
-        return {"system": self.key[0], **known}
+        if not path.is_file():
+            return {"system": self.key[0]}
+        try:
+            known = json.loads(path.read_text())
+            # earlier versions have no more than these
+            return {
+                **known,
+                **{n: known[n] for n in COSTS},
+                "system": self.key[0],
+            }
+        except (ValueError, KeyError, TypeError):
+            raise InputError(
+                f"{path}: is damaged, it should hold {', '.join(COSTS)}; run "
+                "evaluate.py again, or delete it."
+            ) from None
 
     def packed(self) -> dict[pathlib.Path, bytes]:
         """Path of each file that an archive keeps, to its bytes."""
@@ -113,6 +129,7 @@ class Results(NamedTuple):
     """All that a report is made from."""
 
     predictions: DataFrame  # with gender and style, if known
+    scores: DataFrame  # accuracies of each run in each condition
     protocols: list[dict[str, Any]]
     curves: DataFrame  # one row an epoch and term
     costs: DataFrame  # one row a complexity.json
@@ -205,8 +222,11 @@ def evaluated_runs(
 
 def read_results(runs: Sequence[RunFiles]) -> Results:
     """Everything that a report needs of some runs; InputError if damaged."""
+    tables = [run.predictions() for run in runs]
+    predictions = pandas.concat(tables, ignore_index=True)
     return Results(
-        pandas.concat([run.predictions() for run in runs], ignore_index=True),
+        predictions,
+        scores_of_runs(predictions),
         [run.protocol for run in runs],
         pandas.concat([run.log() for run in runs], ignore_index=True),
         DataFrame([run.costs() for run in runs]),
@@ -258,6 +278,14 @@ def read_table(path: str | pathlib.Path) -> DataFrame:
             f"{path}: has no column {', '.join(missing)}; run evaluate.py again."
         )
     probabilities = [name for name in table if name.startswith("p_")]
+    unknown = table[probabilities].isna().any(axis="columns")
+    if unknown.any():
+        row = table[unknown].iloc[0]
+        raise InputError(
+            f"{path}: {unknown.sum()} rows have no probability, e.g. that of "
+            f"{row['ID']} in {row['noise']} (row {unknown.idxmax() + 2}); the "
+            "model's outputs were not finite: train and evaluate the run again."
+        )
     return table.assign(**table[probabilities].round(DIGITS))
 
 
@@ -274,7 +302,6 @@ def pack(
     runs: Sequence[RunFiles],
     results_folder: str | pathlib.Path,
     path: str | pathlib.Path,
-    earlier: str | pathlib.Path | None = None,
 ) -> None:
     """Keep what a report needs of its runs in one small archive.
 
@@ -286,9 +313,6 @@ def pack(
         Holds the runs.
     path : str or pathlib.Path
         The archive, a tar.xz; the same runs give the same bytes.
-    earlier : str or pathlib.Path, optional
-        Archive that may hold just these runs: then it is copied, because
-        compressing takes longer than all the rest of a report.
     """
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
@@ -298,8 +322,5 @@ def pack(
                 entry = tarfile.TarInfo(name.as_posix())
                 entry.size = len(content)
                 archive.addfile(entry, io.BytesIO(content))
-    if earlier and lzma.open(earlier).read() == packed.getvalue():
-        shutil.copyfile(earlier, path)
-    else:
-        content = lzma.compress(packed.getvalue(), preset=9)
-        pathlib.Path(path).write_bytes(content)
+    content = lzma.compress(packed.getvalue(), preset=9)
+    pathlib.Path(path).write_bytes(content)

@@ -14,57 +14,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from mlkd_brain.report.tables import in_order
+from mlkd_brain.report.systems import colours, marker
 
 DPI = 150
 WIDTH = 8.5  # inches; a README shows them about 880 pixels wide
 LINE = 12 / 72  # inches from one label to the next
 LEGEND = 125  # characters of a legend's row
+COLOURS = 128
 GREY = "#6e6e6e"
-#: Okabe and Ito's colours, which colour-blind readers can tell apart; of the
-#: baselines those trained on noise have the darker shade.
-LOOKS = {
-    "teacher": ("#000000", "o"),
-    "no_front_end": ("#A6A6A6", "p"),
-    "no_front_end_matched": ("#5C5C5C", "p"),
-    "vad": ("#56B4E9", ">"),
-    "vad_matched": ("#1B6CA8", ">"),
-    "nmf": ("#B48EDB", "<"),
-    "nmf_matched": ("#6A3D9A", "<"),
-    "vad_nmf": ("#E69F00", "X"),
-    "vad_nmf_matched": ("#8C5A00", "X"),
-    "student_unsupervised": ("#D55E00", "^"),
-    "student_from_teacher": ("#009E73", "s"),
-    "student": ("#0072B2", "D"),
-    "student_scaled": ("#CC79A7", "v"),
-    "student_searched": ("#882255", "h"),
-    "teacher_noisy": ("#4D4D4D", "*"),
-    "student_pretrained": ("#56B4E9", "P"),
-    "student_balanced": ("#CC79A7", "v"),
-    "student_balanced_pretrained": ("#E69F00", "<"),
-    "student_of_noisy": ("#882255", "h"),
-    "student_plain": ("#637939", ">"),
-}
-OTHERS = ("#56B4E9", "#8C6D31", "#7B4173", "#637939")
-
-
-def colours(systems: Sequence[str]) -> dict[str, str]:
-    """Colour of each system, the same in every figure.
-
-    Example
-    -------
-    >>> colours(["student", "mine"])
-    {'student': '#0072B2', 'mine': '#56B4E9'}
-    """
-    others = [name for name in in_order(systems) if name not in LOOKS]
-    known = {name: colour for name, (colour, _) in LOOKS.items()}
-    more = {name: OTHERS[i % len(OTHERS)] for i, name in enumerate(others)}
-    return {name: {**known, **more}[name] for name in systems}
-
-
-def marker(system: str) -> str:
-    """Marker of a system."""
-    return LOOKS[system][1] if system in LOOKS else "P"
+#: A name with dollar signs is no formula; type 42, which journals take.
+RC = {"text.parse_math": False, "pdf.fonttype": 42}
 
 
 def spoken(system: str) -> str:
@@ -127,11 +86,19 @@ def panel_grid(
 
 
 def save_png(figure: Figure, path: str | pathlib.Path) -> None:
-    """Write a figure with at most 256 colours, a third of the bytes."""
+    """Write a figure with few colours, a quarter of the bytes."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    few = picture.quantize(
+        COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+    )
+    few.save(path, optimize=True)
+
+
+def save_pdf(figure: Figure, path: str | pathlib.Path) -> None:
+    """Write a figure as PDF, the same bytes each time."""
+    figure.savefig(path, metadata={"CreationDate": None})
 
 
 def heading(panel: Any, text: str) -> None:

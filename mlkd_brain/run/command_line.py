@@ -148,15 +148,15 @@ def _refuse_unknown(hparams_file, keys, given):
 
 def _check_own(hparams_file, text, own):
     """Every plain value that the run would have, given here or in the yaml."""
-    before = plain_yaml.all_values(text)
-    for key, value in own.items():
-        built = before.get(key) == plain_yaml.AN_OBJECT
-        is_part = isinstance(value, dict)  # of an object's arguments
-        if built and not is_part and key not in OPTIONS.properties:
+    for key in own.keys() & plain_yaml.built_keys(text):
+        is_part = isinstance(own[key], dict)  # of an object's arguments
+        if not is_part and key not in OPTIONS.properties:
             raise InputError(
                 f"--{key} cannot be given: {hparams_file} builds it from other "
                 "keys. Change those, or the yaml."
             )
+    remedy = f"Give another --{{key}}, or change it in {hparams_file}."
+    OPTIONS.check(own, remedy)
     try:
         merged = plain_yaml.merged(hparams_file, own)
         values = plain_yaml.plain_values(resolve_references(text, merged))
@@ -165,9 +165,7 @@ def _check_own(hparams_file, text, own):
             f"{hparams_file}: {error.args[0]} Give it as --key value, or mend "
             "the yaml."
         ) from None
-    OPTIONS.check(
-        values, f"Give another --{{key}}, or change it in {hparams_file}."
-    )
+    OPTIONS.check(values, remedy)
 
 
 def _check_theirs(theirs):

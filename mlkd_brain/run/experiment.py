@@ -12,9 +12,10 @@ from typing import Any
 
 from hyperpyyaml import load_hyperpyyaml
 from speechbrain.dataio.encoder import CategoricalEncoder
-from speechbrain.utils.distributed import run_on_main
+from speechbrain.utils.distributed import if_main_process, run_on_main
 
 from mlkd_brain.data.folds import write_fold
+from mlkd_brain.disk import replaced_file
 from mlkd_brain.names import LABELS
 from mlkd_brain.optional import refuse_missing_device
 from mlkd_brain.run.command_line import read_command_line, speechbrain_options
@@ -125,6 +126,9 @@ def make_label_encoder(
     path = pathlib.Path(save_folder) / LABELS
     path.parent.mkdir(parents=True, exist_ok=True)
     encoder = CategoricalEncoder()
-    encoder.load_or_create(path, from_iterables=[emotions])
+    encoder.update_from_iterable(emotions)
     encoder.expect_len(len(emotions))
+    if if_main_process():
+        with replaced_file(path) as unfinished:
+            encoder.save(unfinished)
     return encoder

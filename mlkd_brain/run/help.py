@@ -106,7 +106,7 @@ def _keys(text):
         for number, line in enumerate(lines)
         if (match := RULER.match(line))
     }
-    for name, value in yaml.compose(text).value:
+    for name, value in plain_yaml.compose(text):
         if not _can_be_given(name.value, value):
             continue
         line = name.start_mark.line

@@ -17,6 +17,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import CORPUS
 
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where it is
 AN_OBJECT = (
     "what its yaml builds"  # replaces it: --vad null can replace one too
 )
@@ -50,7 +51,6 @@ def _is_plain(value):
     return getattr(value, "tag", None) is None or value.tag.value is None
 
 
-@functools.lru_cache
 def top_level_keys(text: str) -> set[str]:
     """Keys of a yaml, as text; no object in it is built.
 
@@ -59,8 +59,26 @@ def top_level_keys(text: str) -> set[str]:
     >>> sorted(top_level_keys("lr: 0.1\\nopt: !new:os.PathLike {lr: 1}"))
     ['lr', 'opt']
     """
-    content = yaml.compose(text)
-    return {key.value for key, _ in content.value} if content else set()
+    return {key.value for key, _ in compose(text)}
+
+
+def built_keys(text: str) -> set[str]:
+    """Keys of a yaml whose values it builds.
+
+    Example
+    -------
+    >>> built_keys("lr: 0.1\\nopt: !new:os.PathLike {lr: !ref <lr>}\\na: !ref <lr>")
+    {'opt'}
+    """
+    builders = ("!new:", "!name:", "!apply:")
+    return {k.value for k, v in compose(text) if v.tag.startswith(builders)}
+
+
+@functools.lru_cache
+def compose(text: str) -> list[tuple[yaml.Node, yaml.Node]]:
+    """Nodes of the keys of a yaml and of their values; they have tags."""
+    content = yaml.compose(text, Loader=_Loader)
+    return content.value if content else []
 
 
 def read_yaml_text(path: str | pathlib.Path, remedy: str = "") -> str:
@@ -80,7 +98,7 @@ def read_yaml_text(path: str | pathlib.Path, remedy: str = "") -> str:
     """
     try:
         text = pathlib.Path(path).read_text(encoding="utf-8")
-        content = yaml.compose(text)
+        content = yaml.compose(text, Loader=_Loader)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is no text in UTF-8"
         if isinstance(error, FileNotFoundError):

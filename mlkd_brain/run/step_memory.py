@@ -8,9 +8,13 @@ Authors
  * The MLKD team 2026
 """
 
+import os
+import pathlib
 from collections.abc import Iterable
 
 import torch
+
+from mlkd_brain.disk import human_size
 
 
 class SavedActivations(torch.autograd.graph.saved_tensors_hooks):
@@ -54,6 +58,21 @@ class SavedActivations(torch.autograd.graph.saved_tensors_hooks):
         return sum(self.storages.values())
 
 
+def free_memory() -> int:
+    """Bytes of memory that no process uses, caches of files not counted.
+
+    Example
+    -------
+    >>> free_memory() > 0
+    True
+    """
+    meminfo = pathlib.Path("/proc/meminfo")
+    if not meminfo.is_file():  # another system than Linux
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    lines = dict(line.split(":") for line in meminfo.read_text().splitlines())
+    return int(lines["MemAvailable"].split()[0]) * 1024
+
+
 def describe_memory(
     saved_bytes: float, seconds: float, largest: float, parameters
 ) -> str:
@@ -71,17 +90,16 @@ def describe_memory(
     Example
     -------
     >>> print(describe_memory(2e9, 20.0, 40.0, torch.nn.Linear(1, 1).parameters()))
-    memory: the first batch, 20 s of padded audio, keeps 2.00 GB for its \
-gradients, the largest, 40 s, about 4.00 GB; weights, gradients and AdamW 0.00 GB
+    memory: the first batch, 20 s of padded audio, keeps 2.0 GB for its \
+gradients, the largest, 40 s, about 4.0 GB; weights, gradients and AdamW 32 bytes
     """
     sizes = [
         p.numel() * p.element_size() * (4 if p.requires_grad else 1)
         for p in parameters
     ]
-    saved = saved_bytes / 1e9
     return (
         f"memory: the first batch, {seconds:.0f} s of padded audio, keeps "
-        f"{saved:.2f} GB for its gradients, the largest, {largest:.0f} s, "
-        f"about {saved * largest / seconds:.2f} GB; weights, gradients and "
-        f"AdamW {sum(sizes) / 1e9:.2f} GB"
+        f"{human_size(saved_bytes)} for its gradients, the largest, "
+        f"{largest:.0f} s, about {human_size(saved_bytes * largest / seconds)}; "
+        f"weights, gradients and AdamW {human_size(sum(sizes))}"
     )

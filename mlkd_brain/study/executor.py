@@ -19,7 +19,7 @@ from typing import Any
 
 import ray
 
-from mlkd_brain.errors import InputError
+from mlkd_brain.errors import STOPPED, InputError
 from mlkd_brain.study.board import Board
 from mlkd_brain.study.definition import Run, Study
 from mlkd_brain.study.plan import Step
@@ -60,6 +60,7 @@ class Cluster:
     def __init__(self, study: Study, address: str | None = None):
         self.study, self.address = study, address
         self.name = uuid.uuid4().hex[:8]
+        self.status = 130  # of Ctrl-C, in a shell
         self.opened = contextlib.ExitStack()
 
     def __enter__(self):
@@ -71,7 +72,7 @@ class Cluster:
             else:
                 _join(self.address)
             # SIGTERM, which a scheduler such as Slurm sends, acts as Ctrl-C does
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, self._stop)
             self._count_slots()
         except BaseException:
             self.__exit__()
@@ -92,6 +93,10 @@ class Cluster:
             **place,
             **QUIET,
         )
+
+    def _stop(self, *_):
+        self.status = STOPPED
+        raise KeyboardInterrupt
 
     def _count_slots(self) -> None:
         """Work out how many runs fit on the nodes at the same time."""
@@ -141,7 +146,10 @@ class Cluster:
 
     @contextlib.contextmanager
     def interruptible(self, pending: Collection = ()) -> Iterator[None]:
-        """On Ctrl-C, cancel pending tasks and exit with code 130."""
+        """On Ctrl-C, cancel pending tasks and exit with code 130.
+
+        After SIGTERM the code is ``STOPPED``: a scheduler is to start it again.
+        """
         try:
             yield
         except KeyboardInterrupt:
@@ -151,7 +159,7 @@ class Cluster:
             if refs:
                 ray.wait(refs, num_returns=len(refs), timeout=TIMEOUT)
             print("stopped; the same command goes on from the last checkpoints")
-            raise SystemExit(130) from None
+            raise SystemExit(self.status) from None
 
     def resources(self) -> dict[str, float]:
         """``cpu`` and ``gpu`` that a run takes."""

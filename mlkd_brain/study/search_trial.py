@@ -112,5 +112,6 @@ def checkpoints(save_folder: pathlib.Path) -> dict[int, float]:
         # the run may delete it meanwhile
         with contextlib.suppress(FileNotFoundError):
             meta = yaml.safe_load(path.read_text(encoding="utf-8"))
-            found[meta["epoch"]] = meta["UA"]
+            if "epoch" in meta:  # and not within one
+                found[meta["epoch"]] = meta["UA"]
     return found

@@ -7,7 +7,6 @@ Authors
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import pathlib
@@ -23,9 +22,11 @@ import ray
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, write_json
+from mlkd_brain.run.termination import end_with_parent
 
 STATE_FILE = "study.json"  # in the folder of a run
 LOG = "console.log"  # beside it: what the scripts print
+GRACE = 10  # s, for a script to save after SIGTERM
 BAD_INPUT = 2  # exit status of mlkd_brain.errors.cli_errors
 
 
@@ -128,7 +129,7 @@ def _call(words: list[str], job: dict[str, Any]) -> None:
         while process.poll() is None:
             time.sleep(0.1)  # Ray cannot interrupt process.wait()
     except BaseException:
-        kill(process)
+        stop(process)
         raise
     raise_failure(process, words, job)
 
@@ -154,8 +155,17 @@ def start(words: list[str], job: dict[str, Any]) -> subprocess.Popen:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            # otherwise it would run on beside the one that replaces it
+            preexec_fn=end_with_parent,
         )
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Have a training save where it is, if that is soon; then kill it."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE)
+    kill(process)
 
 
 def kill(process: subprocess.Popen) -> None:
@@ -185,16 +195,3 @@ def raise_failure(
             f"{text.strip().splitlines()[-1].strip()} "
             f"({words[0]} ended with {process.returncode})"
         )
-
-
-_prctl = getattr(ctypes.CDLL(None), "prctl", None)  # Linux alone has it
-
-
-def _end_with_parent() -> None:
-    """Have the kernel kill a script whose worker of Ray is killed.
-
-    Otherwise it would run on beside the one that replaces it.
-    """
-    if _prctl is not None:
-        pr_set_pdeathsig = 1
-        _prctl(pr_set_pdeathsig, signal.SIGKILL)

@@ -130,6 +130,7 @@ class FabricatedStudy:
             "weighting": "g712",
             "snrs_db": self.snrs,
             "speakers": {"train": others, "valid": [valid], "test": [test]},
+            "utterances": {"test": self.utterances},
             "noise_evaluated": recordings,
             "noise_ranges_evaluated": {
                 name: [256000, 320000] for name in recordings

@@ -6,7 +6,6 @@ Authors
 
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
-from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.epoch_loop import EpochCounter
 
 from mlkd_brain.method.encoders import SpeechEncoder
@@ -17,13 +16,17 @@ from mlkd_brain.method.losses import (
     MultiLevelObjective,
 )
 from mlkd_brain.method.schedule import LearningRate
+from mlkd_brain.run.checkpoints import AtomicCheckpointer
 
 LAYERS = [2, 4]
 
 
 class Log:
     def __init__(self):
-        self.epochs = []
+        self.epochs, self.audio = [], []
+
+    def log_audio(self, name, wav, epoch):
+        self.audio.append((name, len(wav), epoch))
 
     def log_stats(self, **stats):
         self.epochs.append(stats)
@@ -57,6 +60,8 @@ def make_brain(
 ):
     counter = EpochCounter(limit=epochs)
     hparams = {
+        "seed": 1986,
+        "output_folder": str(folder),
         "epoch_counter": counter,
         "number_of_epochs": epochs,
         "learning_rate": LearningRate(lr),
@@ -72,7 +77,9 @@ def make_brain(
         opt_class=lambda parameters: torch.optim.AdamW(parameters, lr=lr),
         hparams=hparams,
         run_opts=run_opts,
-        checkpointer=Checkpointer(folder, {"model": model, "counter": counter}),
+        checkpointer=AtomicCheckpointer(
+            folder, {"model": model, "counter": counter}
+        ),
         **options,
     )
 

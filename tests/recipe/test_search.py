@@ -13,6 +13,7 @@ from places import RECIPE
 from workplace import make_workplace
 
 from mlkd_brain.data.manifests import read_manifest
+from mlkd_brain.errors import STOPPED
 
 pytest.importorskip("ray")
 
@@ -50,7 +51,7 @@ def searched(workplace):
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         printed = process.stdout.read()
-    assert process.returncode == 130, printed
+    assert process.returncode == STOPPED, printed
     workplace.printed = printed + workplace.call(*command).stdout
     return workplace.results / "search"
 

@@ -25,6 +25,7 @@ from mlkd_brain.errors import cli_errors
 from mlkd_brain.evaluation.evaluate import evaluate_run
 from mlkd_brain.report import run_report
 from mlkd_brain.run.experiment import load_hparams
+from mlkd_brain.run.ownership import owned
 from mlkd_brain.run.protocol import refuse_other_settings
 
 
@@ -39,9 +40,9 @@ def main(argv):
         hparams["output_folder"],
         also_changeable=TEST_OPTIONS,
     )
-    folder = evaluate_run(hparams, device=run_opts["device"])
+    with owned(hparams["output_folder"]):
+        folder = evaluate_run(hparams, device=run_opts["device"])
     print(run_report(folder))
-    print(f"wrote {folder}")
 
 
 if __name__ == "__main__":

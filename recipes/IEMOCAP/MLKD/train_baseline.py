@@ -25,17 +25,29 @@ from mlkd_brain.baseline.system import fit_fold, noise_facts
 from mlkd_brain.data.pipelines import dataio_prep
 from mlkd_brain.errors import cli_errors
 from mlkd_brain.files import leaving_nothing
+from mlkd_brain.run.console import LOG_CONFIG, show_run
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
     prepare_fold,
 )
-from mlkd_brain.run.protocol import refuse_other_settings, write_protocol
+from mlkd_brain.run.ownership import owned
+from mlkd_brain.run.protocol import (
+    keep_settings,
+    refuse_other_settings,
+    write_protocol,
+)
 
 
 def main(argv):
+    """Train in the folder of the run, alone."""
+    hparams_file, hparams, run_opts, overrides = load_hparams(argv)
+    with owned(hparams["output_folder"]):
+        train(hparams_file, hparams, run_opts, overrides)
+
+
+def train(hparams_file, hparams, run_opts, overrides):
     """Prepare the data, learn dictionaries and classifier, keep them."""
-    hparams_file, hparams, _, overrides = load_hparams(argv)
     with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
         refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
         prepare_fold(hparams)
@@ -47,11 +59,11 @@ def main(argv):
         for noise in noises.values():
             noise.resolve()
     sb.create_experiment_directory(
-        experiment_directory=hparams["output_folder"],
-        hyperparams_to_save=hparams_file,
-        overrides=overrides,
+        hparams["output_folder"], log_config=LOG_CONFIG
     )
-    write_protocol(hparams, **noise_facts(hparams))
+    show_run(hparams)
+    keep_settings(hparams_file, overrides, hparams)
+    write_protocol(hparams, run_opts["device"], **noise_facts(hparams))
     label_encoder = make_label_encoder(
         hparams["emotions"], hparams["save_folder"]
     )

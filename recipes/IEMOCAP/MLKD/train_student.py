@@ -27,18 +27,30 @@ from mlkd_brain.errors import cli_errors
 from mlkd_brain.files import leaving_nothing
 from mlkd_brain.inference.loading import keep_encoder_settings
 from mlkd_brain.method.teachers import start_student
+from mlkd_brain.run.console import LOG_CONFIG, show_run
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
     prepare_fold,
 )
-from mlkd_brain.run.protocol import refuse_other_settings, write_protocol
+from mlkd_brain.run.ownership import owned
+from mlkd_brain.run.protocol import (
+    keep_settings,
+    refuse_other_settings,
+    write_protocol,
+)
 
 
 def main(argv):
-    """Prepare the data and the teacher, distil, keep the best epoch."""
+    """Train in the folder of the run, alone."""
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     ddp_init_group(run_opts)
+    with owned(hparams["output_folder"]):
+        train(hparams_file, hparams, run_opts, overrides)
+
+
+def train(hparams_file, hparams, run_opts, overrides):
+    """Prepare the data and the teacher, distil, keep the best epoch."""
     with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
         refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
         prepare_fold(hparams)
@@ -51,17 +63,16 @@ def main(argv):
             noise.resolve()
         teacher = start_student(hparams)
     sb.create_experiment_directory(
-        experiment_directory=hparams["output_folder"],
-        hyperparams_to_save=hparams_file,
-        overrides=overrides,
+        hparams["output_folder"], log_config=LOG_CONFIG
     )
+    show_run(hparams)
+    run_on_main(keep_settings, args=[hparams_file, overrides, hparams])
     run_on_main(
         write_protocol,
-        args=[hparams],
+        args=[hparams, run_opts["device"]],
         kwargs={
             "teacher": teacher,
             "noise_heard": noises["train"].recordings(),
-            "noise_evaluated": hparams["noise_bank"].checksums,
         },
     )
     label_encoder = make_label_encoder(

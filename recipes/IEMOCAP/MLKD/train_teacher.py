@@ -23,27 +23,39 @@ from mlkd_brain.errors import cli_errors
 from mlkd_brain.files import leaving_nothing
 from mlkd_brain.inference.loading import keep_encoder_settings
 from mlkd_brain.method.brains import EmotionBrain
+from mlkd_brain.run.console import LOG_CONFIG, show_run
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
     prepare_fold,
 )
-from mlkd_brain.run.protocol import refuse_other_settings, write_protocol
+from mlkd_brain.run.ownership import owned
+from mlkd_brain.run.protocol import (
+    keep_settings,
+    refuse_other_settings,
+    write_protocol,
+)
 
 
 def main(argv):
-    """Prepare the data, train, keep the epoch that validates best."""
+    """Train in the folder of the run, alone."""
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     ddp_init_group(run_opts)
+    with owned(hparams["output_folder"]):
+        train(hparams_file, hparams, run_opts, overrides)
+
+
+def train(hparams_file, hparams, run_opts, overrides):
+    """Prepare the data, train, keep the epoch that validates best."""
     with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
         refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
         prepare_fold(hparams)
     sb.create_experiment_directory(
-        experiment_directory=hparams["output_folder"],
-        hyperparams_to_save=hparams_file,
-        overrides=overrides,
+        hparams["output_folder"], log_config=LOG_CONFIG
     )
-    run_on_main(write_protocol, args=[hparams])
+    show_run(hparams)
+    run_on_main(keep_settings, args=[hparams_file, overrides, hparams])
+    run_on_main(write_protocol, args=[hparams, run_opts["device"]])
 
     label_encoder = make_label_encoder(
         hparams["emotions"], hparams["save_folder"]

@@ -24,8 +24,10 @@ from speechbrain.utils.data_pipeline import provides, takes
 from mlkd_brain.errors import InputError, cli_errors
 from mlkd_brain.method.embedded import save_pretrained_encoder
 from mlkd_brain.pretraining.brain import PretrainingBrain
+from mlkd_brain.run.console import LOG_CONFIG, show_run
 from mlkd_brain.run.experiment import load_hparams
-from mlkd_brain.run.protocol import refuse_other_settings
+from mlkd_brain.run.ownership import owned
+from mlkd_brain.run.protocol import keep_settings, refuse_other_settings
 
 
 def dataio_prep(hparams):
@@ -65,22 +67,26 @@ def dataio_prep(hparams):
 
 
 def main(argv):
-    """Prepare the audio, pretrain, and save the encoder."""
+    """Pretrain in the folder of the run, alone."""
     hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise InputError(
             "Pretraining is one process; start it without torchrun."
         )
+    with owned(hparams["output_folder"]):
+        train(hparams_file, hparams, run_opts, overrides)
+
+
+def train(hparams_file, hparams, run_opts, overrides):
+    """Prepare the audio, pretrain, and save the encoder."""
     output_folder = hparams["output_folder"]
     refuse_other_settings(hparams_file, overrides, output_folder)
     folders = ("data_folder", "prepared_folder", "output_folder")
     keys = (*folders, "valid_share", "skip_prep")
     prepare_speech(**{key: hparams[key] for key in keys})
-    sb.create_experiment_directory(
-        experiment_directory=output_folder,
-        hyperparams_to_save=hparams_file,
-        overrides=overrides,
-    )
+    sb.create_experiment_directory(output_folder, log_config=LOG_CONFIG)
+    show_run(hparams)
+    keep_settings(hparams_file, overrides, hparams)
     datasets = dataio_prep(hparams)
     brain = PretrainingBrain(
         modules=hparams["modules"],
@@ -91,6 +97,7 @@ def main(argv):
     )
     brain.fit_speech(datasets)
     save_pretrained_encoder(hparams["encoder"], f"{output_folder}/encoder")
+    print(f"wrote {output_folder}/encoder")
 
 
 if __name__ == "__main__":

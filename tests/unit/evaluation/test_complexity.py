@@ -1,8 +1,12 @@
 """Operations, parameters and bytes, against a count by hand."""
 
+import subprocess
+import sys
+import time
+
 import pytest
 
-from mlkd_brain.evaluation.complexity import complexity
+from mlkd_brain.evaluation.complexity import OtherLoad, complexity
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier
 
@@ -46,4 +50,24 @@ def test_a_class_more_is_a_row_more(tiny_wav2vec2):
     )
     assert five["parameters"] == four["parameters"] + WIDTH + 1
     assert four["bytes"] == 4 * four["parameters"]
+    assert four["others"] is None or four["others"] >= 0
     assert four["milliseconds"] > 0 and "cores" in four["machine"]
+
+
+@pytest.mark.skipif(OtherLoad().start is None, reason="needs /proc/stat")
+def test_a_process_beside_is_seen():
+    endless = [sys.executable, "-c", "while True: pass"]
+    with subprocess.Popen(endless) as other:
+        time.sleep(0.3)  # it starts
+        load = OtherLoad()
+        time.sleep(0.5)
+        beside = load.cores()
+        other.kill()
+    assert beside > 0.5
+
+
+def test_what_the_model_computes_itself_is_no_other_load(monkeypatch):
+    # busy seconds of all cores, own ones, the clock
+    times = iter([(100.0, 5.0, 50.0), (103.0, 7.5, 52.0)])
+    monkeypatch.setattr(OtherLoad, "_now", lambda *_: next(times))
+    assert OtherLoad().cores() == 0.25

@@ -8,13 +8,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
-from tiny_encoders import FAMILY
+from tiny_encoders import FAMILY, save_encoder
 from torch.nn.functional import cross_entropy
 from transformers import AutoModel, Wav2Vec2Config, Wav2Vec2FeatureExtractor
 from transformers.utils.logging import is_progress_bar_enabled
 
 import mlkd_brain.method.encoders as encoders_module
 from mlkd_brain.errors import InputError
+from mlkd_brain.method.embedded import save_random_encoder
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier, copy_teacher, freeze
 
@@ -160,10 +161,12 @@ def test_sizes_of_teacher_and_student_at_base_size(tmp_path):
     layers = [2, 4, 6, 8, 10, 12]
     teacher = EmotionClassifier(SpeechEncoder(folder), 4)
     student = EmotionClassifier(SpeechEncoder(folder, kept_layers=layers), 4)
-    # the paper has 360.17 and 197.91; its head is not described
-    for model, mebibytes in ((teacher, 360.01), (student, 197.78)):
-        parameters = sum(p.numel() for p in model.parameters())
-        assert 4 * parameters / 2**20 == pytest.approx(mebibytes, abs=0.01)
+    # ours, and the paper's, whose head is not described
+    sizes = ((teacher, 360.01, 360.17), (student, 197.78, 197.91))
+    for model, ours, papers in sizes:
+        mebibytes = 4 * sum(p.numel() for p in model.parameters()) / 2**20
+        assert mebibytes == pytest.approx(ours, abs=0.01)
+        assert papers - mebibytes == pytest.approx(0.145, abs=0.02)
 
 
 def save_base(folder):
@@ -269,6 +272,37 @@ def test_a_damaged_file_is_one_line(encoders, tmp_path):
         SpeechEncoder(str(folder))
 
 
+@pytest.mark.parametrize(
+    ("kind", "changes", "normalised"),
+    [
+        ("wavlm", {}, False),
+        ("wavlm", {"feat_extract_norm": "layer"}, True),
+        ("hubert", {}, True),
+    ],
+)
+def test_without_preprocessor_config_the_family_decides_and_it_is_said(
+    tmp_path, caplog, kind, changes, normalised
+):
+    save_encoder(kind, tmp_path, **changes)
+    (tmp_path / "preprocessor_config.json").unlink()
+    with caplog.at_level(logging.WARNING):
+        encoder = SpeechEncoder(tmp_path)
+    assert encoder.normalize_wav is normalised
+    assert "has no preprocessor_config.json" in caplog.text
+    assert ("not normalised" in caplog.text) is not normalised
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2", "whisper"])
+def test_a_frozen_transformer_learns_nothing_but_its_convs(encoders, kind):
+    frozen = SpeechEncoder(encoders(kind), freeze_transformer=True)
+    assert not any(p.requires_grad for p in frozen.parameters())
+    convs = SpeechEncoder(
+        encoders(kind), freeze_transformer=True, freeze_feature_extractor=False
+    )
+    learned = {n for n, p in convs.named_parameters() if p.requires_grad}
+    assert learned and all("conv" in name for name in learned)
+
+
 def test_what_was_downloaded_once_needs_no_network(
     encoders, tmp_path, monkeypatch
 ):
@@ -282,3 +316,18 @@ def test_what_was_downloaded_once_needs_no_network(
     theirs = SpeechEncoder(str(encoders("wav2vec2")))
     weights = theirs.state_dict()
     assert all(torch.equal(weights[n], v) for n, v in ours.state_dict().items())
+
+
+def test_a_random_embedded_encoder_has_a_name_and_no_files(
+    tmp_path, monkeypatch
+):
+    folder = save_random_encoder(tmp_path / "encoder", seed=7)
+    monkeypatch.chdir(tmp_path / "encoder")
+    before = sorted(tmp_path.rglob("*"))
+    named, kept = SpeechEncoder("embedded_random_7"), SpeechEncoder(folder)
+    pretrained = SpeechEncoder("embedded").state_dict()
+    for name, value in named.state_dict().items():
+        assert torch.equal(value, kept.state_dict()[name])
+        # norms and biases start at constants
+        assert value.std() == 0 or not torch.equal(value, pretrained[name])
+    assert sorted(tmp_path.rglob("*")) == before

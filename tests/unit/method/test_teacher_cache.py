@@ -165,7 +165,7 @@ def test_an_interrupted_start_goes_on_where_it_was(teacher, tmp_path):
     assert len(list(tmp_path.glob("*/*.safetensors"))) == 4
     (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
     name = fingerprint_samples(utterances()[0]["clean_sig"])
-    (folder / f"{name}.unfinished").write_bytes(b"cut off")
+    (folder / f"{name}.safetensors.unfinished").write_bytes(b"cut off")
     teacher.breaks_after = 99
     dataset = attach(teacher, tmp_path)
     assert teacher.utterances == len(SAMPLES)
@@ -192,8 +192,10 @@ def test_a_disk_that_is_too_small_is_named_at_once(
     teacher, tmp_path, monkeypatch
 ):
     usage = namedtuple("usage", "total used free")(1e6, 1e6, 1e3)
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(InputError, match="needs 0.00 GB and the disk has"):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    with pytest.raises(
+        InputError, match=r"takes \d.* kB, for which .* are missing"
+    ):
         attach(teacher, tmp_path)
     assert teacher.utterances == 0
 

@@ -191,6 +191,23 @@ class Epoch:
     current = 1
 
 
+def test_noise_can_be_one_an_utterance_instead_of_one_an_epoch(bank):
+    names = [f"u{number}" for number in range(20)]
+    samples = {}
+    for noise_per in ("epoch", "utterance"):
+        counter = EpochCounter(limit=3)
+        noise = drawn(bank, counter, noise_per=noise_per)
+        samples[noise_per] = [
+            [noise.sample(name) for name in names] for _ in counter
+        ]
+    first, second, third = samples["utterance"]
+    assert first == second == third and len(set(first)) == len(names)
+    first, second, third = samples["epoch"]
+    assert not set(first) & set(second) and not set(second) & set(third)
+    with pytest.raises(InputError, match="'batch' for noise_per, expected"):
+        drawn(bank, noise_per="batch")
+
+
 def drawn(bank, epoch=Epoch, **changes):
     options = {"part": "train", "snrs_db": [0, 5, 10, 15, 20], "seed": 1986}
     noise = NoiseSampler(

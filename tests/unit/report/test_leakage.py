@@ -3,10 +3,14 @@
 import json
 import shutil
 
+import numpy as np
 import pandas
 import pytest
 from fabricated_study import FabricatedStudy
+from scipy.signal import resample_poly
 
+from mlkd_brain.noise.copies import acoustic_fingerprint
+from mlkd_brain.report.command import report
 from mlkd_brain.report.leakage import find_problems, main
 
 
@@ -101,15 +105,19 @@ def test_a_run_that_names_no_speakers_is_found(study, capsys):
     assert "does not say who trained it" in the_problem(study, capsys)
 
 
-@pytest.mark.parametrize("part", ["train", "valid"])
-def test_noise_that_was_used_in_training_is_found(study, capsys, part):
-    def overlap(protocol):
-        protocol["noise_ranges"]["babble"][part] = [0, 256001]
-
-    study.edit_protocol(overlap, "student")
+@pytest.mark.parametrize(
+    "part, used", [("train", [256000, 256001]), ("valid", [192000, 256001])]
+)
+def test_noise_that_was_used_in_training_is_found(study, capsys, part, used):
+    study.edit_protocol(
+        lambda protocol: protocol["noise_ranges"]["babble"].update(
+            {part: used}
+        ),
+        "student",
+    )
     printed = the_problem(study, capsys)
     assert "babble is tested with samples 256000 to 320000" in printed
-    assert f"its {part} part uses 0 to 256001" in printed
+    assert f"its {part} part uses samples {used[0]} to 256001" in printed
 
 
 def test_a_recording_under_another_name_is_the_same_recording(study):
@@ -138,6 +146,142 @@ def test_ranges_that_nobody_wrote_down_are_no_proof(study, capsys):
         lambda protocol: protocol.pop("noise_ranges"), "student"
     )
     assert "does not say which part of babble" in the_problem(study, capsys)
+
+
+@pytest.mark.parametrize("valid", [[0, 192000], [191999, 256000]])
+def test_validation_noise_out_of_the_training_range_is_found(
+    study, capsys, valid
+):
+    study.edit_protocol(
+        lambda protocol: protocol["noise_ranges"]["babble"].update(valid=valid),
+        "student",
+    )
+    printed = the_problem(study, capsys)
+    assert (
+        f"babble has samples {valid[0]} to {valid[1]} in its valid" in printed
+    )
+
+
+def sounds(**changes):
+    """Checksum to acoustic fingerprint, of seeded noise; some of them copies."""
+    random = np.random.default_rng(0)
+    noise = {
+        name: random.normal(size=160000) for name in ("babble", "factory1")
+    }
+    return {name: acoustic_fingerprint(x) for name, x in noise.items()} | {
+        name: acoustic_fingerprint(change(noise["babble"]))
+        for name, change in changes.items()
+    }
+
+
+def unseen(copy, fingerprints, ranges):
+    """The test of a student with a recording that claims to be new."""
+
+    def change(protocol):
+        protocol["noise_heard"] = {"babble": "babble"}
+        protocol["noise_evaluated"] = {"street": copy}
+        protocol["noise_ranges_evaluated"] = {"street": ranges}
+        parts = {"train": [0, 192000], "valid": [192000, 256000]}
+        protocol["noise_ranges"] = {"babble": parts}
+        protocol["noise_fingerprints"] = fingerprints
+
+    return change
+
+
+def test_a_copy_of_a_training_recording_is_not_unseen(tmp_path, capsys):
+    def resampled(wave):
+        return resample_poly(resample_poly(wave, 1, 2), 2, 1)
+
+    study = FabricatedStudy(
+        tmp_path, ["student"], folds=(1,), utterances=4, noises=["street"]
+    )
+    fingerprints = sounds(copy=resampled)
+    change = unseen("copy", fingerprints, [256000, 320000])
+    study.edit_protocol(change, "student")
+    printed = the_problem(study, capsys)
+    assert "street of the test is a copy of babble of the training" in printed
+    assert "(unseen)" not in report(study.folder)
+    change = unseen("factory1", fingerprints, [256000, 320000])
+    study.edit_protocol(change, "student")
+    assert check(study, capsys)[0] == 0
+    assert "street (unseen)" in report(study.folder)
+
+
+def test_the_seconds_of_a_trimmed_copy_are_those_of_the_recording(
+    tmp_path, capsys
+):
+    study = FabricatedStudy(
+        tmp_path, ["student"], folds=(1,), utterances=4, noises=["street"]
+    )
+    # the copy begins 2 s later: 14 s of it are 16 s of the recording, where
+    # validation ends
+    fingerprints = sounds(copy=lambda wave: wave[32000:])
+    change = unseen("copy", fingerprints, [224000, 240000])
+    study.edit_protocol(change, "student")
+    assert "is a copy of babble" in the_problem(study, capsys)
+    change = unseen("copy", fingerprints, [144000, 160000])
+    study.edit_protocol(change, "student")
+    status, printed = check(study, capsys)
+    assert status == 1 and "tested with samples 144000 to 160000" in printed
+
+
+def test_labels_replaced_by_predictions_are_found(study, capsys):
+    study.edit_predictions(lambda t: t.assign(emo=t["predicted"]), "student")
+    status, printed = check(study, capsys)
+    assert status == 1
+    assert "student/1986/fold_1:" in printed and "another emo than" in printed
+
+
+def test_labels_replaced_in_every_file_of_a_run_are_found(study, capsys):
+    for system in ("teacher", "student", "student_unsupervised"):
+        for fold in (1, 2):
+            folder = study.folder_of(system, fold)
+            study.edit_predictions(
+                lambda table: table.assign(emo=table["predicted"]), system, fold
+            )
+            (folder / "test.csv").unlink()
+    status, printed = check(study, capsys)
+    assert status == 1 and "the label changes of" in printed
+
+
+def test_another_class_than_the_most_probable_is_found(study, capsys):
+    study.edit_predictions(
+        lambda table: table.assign(predicted=table["emo"]), "student", 2
+    )
+    printed = the_problem(study, capsys)
+    assert "student/1986/fold_2:" in printed
+    assert "are not the most probable class" in printed
+
+
+def everywhere(study, change):
+    for system in ("teacher", "student", "student_unsupervised"):
+        for fold in (1, 2):
+            study.edit_predictions(change, system, fold)
+
+
+@pytest.mark.parametrize(
+    "query, example",
+    [
+        ("noise != 'babble'", "in babble at 0 dB"),
+        ("noise != 'clean'", "03_00, clean"),
+        ("snr_db != 10", "in babble at 10 dB"),
+    ],
+)
+def test_what_is_missing_everywhere_is_missing(study, capsys, query, example):
+    everywhere(study, lambda table: table.query(query))
+    status, printed = check(study, capsys)
+    assert status == 1 and len(printed.splitlines()) == 6
+    assert example in printed
+
+
+def test_an_utterance_without_a_trace_is_missing(study, capsys):
+    everywhere(study, lambda table: table[~table["ID"].str.endswith("_02")])
+    for path in study.folder.rglob("test.csv"):
+        table = pandas.read_csv(path, dtype=str)
+        table[~table["ID"].str.endswith("_02")].to_csv(path, index=False)
+    status, printed = check(study, capsys)
+    assert status == 1 and len(printed.splitlines()) == 6
+    assert "3 test utterances are there, protocol.json has 4" in printed
 
 
 def test_missing_predictions_are_found(study, capsys):

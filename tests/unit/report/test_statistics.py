@@ -1,48 +1,40 @@
-"""Intervals, tests, calibration and crossings, against cases worked by hand."""
+"""Means over runs, intervals, tests, calibration, against cases by hand."""
 
+import itertools
 import math
 
 import numpy as np
 import pandas
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import REPOSITORY
+from scipy.stats import false_discovery_control, permutation_test
 from sklearn.metrics import accuracy_score, recall_score
 
+from mlkd_brain.names import CLEAN
+from mlkd_brain.report.results import read_predictions, unpacked
 from mlkd_brain.report.statistics import (
     RESAMPLES,
-    _resampled,
-    _weights,
-    accuracies_of_runs,
     accuracy,
+    by_run,
     calibration_error,
     compare,
     crossings,
+    holm,
     interval,
-    mcnemar,
     reliability,
+    scores_of_runs,
+    sign_flip,
 )
+from mlkd_brain.report.systems import for_system
 
 
-def table(hits, emotions=("ang", "sad"), noise="clean", snr_db=math.nan):
-    """Utterances of each speaker; ``hits`` says which are right."""
-    rows = []
-    for speaker, right in hits.items():
-        for number, hit in enumerate(right):
-            emotion = emotions[number % len(emotions)]
-            rows.append(
-                {
-                    "seed": 1986,
-                    "fold": list(hits).index(speaker) + 1,
-                    "ID": f"{speaker}_{number}",
-                    "spk_id": speaker,
-                    "noise": noise,
-                    "snr_db": snr_db,
-                    "emo": emotion,
-                    "predicted": emotion if hit else "neu",
-                }
-            )
-    return pandas.DataFrame(rows)
+def runs(values):
+    """UA of each fold (row) and seed (column)."""
+    table = pandas.DataFrame(values)
+    table.index.name, table.columns.name = "fold", "seed"
+    return table.stack().dropna()
 
 
 def by_sklearn(table, name):
@@ -63,108 +55,166 @@ utterances = st.lists(
 )
 
 
+@settings(max_examples=25, deadline=None)
 @given(utterances)
 def test_accuracies_are_those_of_scikit_learn(rows):
     own = pandas.DataFrame(rows, columns=["emo", "predicted", "spk_id", "fold"])
-    own["seed"] = 1986
+    own = own.assign(system="a", seed=1, noise=CLEAN, snr_db=math.nan)
+    scores = scores_of_runs(own)
     for name in ("UA", "WA"):
         assert accuracy(own, name) == pytest.approx(by_sklearn(own, name))
-        runs = [by_sklearn(run, name) for _, run in own.groupby("fold")]
-        assert accuracies_of_runs(own, name).tolist() == pytest.approx(runs)
+        expected = [by_sklearn(run, name) for _, run in own.groupby("fold")]
+        assert by_run(scores, name).tolist() == pytest.approx(expected)
+        assert len(scores) == len(expected)
 
 
-def test_a_resample_has_the_accuracy_of_its_speakers_put_together():
-    random = np.random.default_rng(0)
-    own = table({name: random.random(20) < 0.6 for name in "abcde"})
-    speakers = [part for _, part in own.groupby("spk_id")]
-    own["hit"] = own["emo"] == own["predicted"]
-    counts = own.groupby(["spk_id", "emo"])["hit"]
-    right, total = (
-        count.unstack().to_numpy() for count in (counts.sum(), counts.size())
+def test_a_run_is_scored_in_each_condition_and_averaged_over_them():
+    rows = [(CLEAN, math.nan, 2), ("hum", 0.0, 1), ("hum", 5.0, 0)]
+    own = pandas.DataFrame(
+        {"emo": emotion, "predicted": "ang" if right > k else "sad"}
+        | {"noise": noise, "snr_db": snr, "system": "a", "seed": 1, "fold": 1}
+        for noise, snr, right in rows
+        for k, emotion in enumerate(("ang", "ang"))
     )
-    for name in ("UA", "WA"):
-        resampled = _resampled(right, total, name)
-        assert resampled.shape == (RESAMPLES,)
-        for value, weights in list(zip(resampled, _weights(5)))[:10]:
-            parts = [
-                p for p, n in zip(speakers, weights) for _ in range(int(n))
-            ]
-            expected = by_sklearn(pandas.concat(parts), name)
-            assert value == pytest.approx(expected)
+    scores = scores_of_runs(own)
+    assert scores["UA"].tolist() == [100, 50, 0]
+    assert scores["noise"].tolist() == [CLEAN, "hum", "hum"]
+    assert by_run(scores[scores["noise"] == "hum"]).tolist() == [25]
 
 
-def test_when_all_is_right_so_is_every_resample():
-    assert interval(table({"a": [1, 1], "b": [1, 1]})) == (100.0, 100.0)
+def test_when_all_runs_are_alike_so_is_every_resample():
+    assert interval(runs(np.full((4, 3), 70.0))) == (70.0, 70.0)
 
 
-def test_two_opposite_speakers_give_the_widest_interval():
-    # drawn twice with chance 1/4 each: more than the 2.5 % beyond the ends
-    assert interval(table({"a": [1, 1], "b": [0, 0]})) == (0.0, 100.0)
+def test_two_opposite_folds_give_the_widest_interval():
+    assert interval(runs([[100.0], [0.0]])) == (0.0, 100.0)
 
 
-def test_one_speaker_gives_no_interval():
-    assert all(math.isnan(edge) for edge in interval(table({"a": [1, 0]})))
+def test_one_fold_gives_no_interval_and_no_p():
+    one = runs([[70.0, 80.0]])
+    assert all(math.isnan(edge) for edge in interval(one))
+    assert math.isnan(sign_flip(one))
 
 
-def test_an_interval_resamples_speakers_and_not_utterances():
-    # as many utterances in as many speakers, alike or opposite
-    alike = table({name: [1, 1, 0, 0] * 10 for name in "abcdefgh"})
-    opposite = table({name: [name in "abcd"] * 40 for name in "abcdefgh"})
-    narrow, wide = interval(alike), interval(opposite)
-    assert narrow == (50.0, 50.0)
-    assert wide[0] < 20 and wide[1] > 80
+def test_seeds_that_differ_widen_the_interval_as_folds_do():
+    alike = np.linspace(60, 80, 10)[:, None] + np.zeros(3)
+    by_seed = alike + np.array([-8.0, 0.0, 8.0])
+    (low, high), wide = interval(runs(alike)), interval(runs(by_seed))
+    assert wide[0] < low - 3 and high + 3 < wide[1]
+    # with one seed nothing is known of seeds
+    assert interval(runs(by_seed[:, :1])) == pytest.approx((low - 8, high - 8))
 
 
-def test_a_class_that_no_drawn_speaker_has_does_not_count():
-    # speaker b alone has "sad": without it UA is the recall of "ang"
-    hits = pandas.concat(
-        [table({"a": [1, 1]}, ["ang"]), table({"b": [0, 0]}, ["sad"])]
-    )
-    assert interval(hits) == (0.0, 100.0)
+def test_an_interval_is_as_wide_as_students_for_few_folds():
+    values = np.random.default_rng(1).normal(70, 5, 10)
+    low, high = interval(runs(values[:, None]))
+    half = 2.262 * values.std(ddof=1) / math.sqrt(10)  # t, 9 degrees
+    assert high - low == pytest.approx(2 * half, rel=0.1)  # shape of the sample
+    assert RESAMPLES >= 10_000
 
 
-@given(
-    st.lists(
-        st.lists(st.booleans(), min_size=3, max_size=6), min_size=2, max_size=5
-    )
-)
-def test_the_pooled_accuracy_lies_within_its_interval_for_equal_parts(hits):
-    shortest = min(map(len, hits))
-    own = table({str(i): right[:shortest] for i, right in enumerate(hits)})
-    for name in ("UA", "WA"):
-        low, high = interval(own, name)
-        assert low - 1e-9 <= accuracy(own, name) <= high + 1e-9
+def test_unfinished_seeds_count_with_the_runs_that_are_there():
+    known = runs([[50.0, math.nan], [60.0, 60.0], [70.0, 70.0]])
+    low, high = interval(known)
+    assert 50 <= low < known.mean() < high <= 70 and len(known) == 5
 
 
-def test_a_difference_that_every_speaker_shows_has_no_spread():
-    better = table({"a": [1, 1, 1, 1], "b": [1, 1, 1, 1], "c": [1, 1, 1, 1]})
-    worse = table({"a": [1, 1, 0, 0], "b": [0, 0, 1, 1], "c": [1, 1, 0, 0]})
+def test_a_difference_that_every_fold_shows_has_no_spread():
+    better, worse = runs(np.full((3, 2), 75.0)), runs(np.full((3, 2), 25.0))
     tested = compare(better, worse)
-    assert (tested.low, tested.high) == (50.0, 50.0)
+    assert tested == (6, 50.0, 50.0, 50.0, 2 / 2**3)
 
 
-def test_mcnemar_by_hand():
-    # two tails of a fair coin: 2 * (C(6, 0) + C(6, 1)) / 2 ** 6
-    assert mcnemar(5, 1) == mcnemar(1, 5) == pytest.approx(14 / 64)
-    assert mcnemar(0, 0) == mcnemar(3, 3) == 1.0
+def test_only_common_runs_are_compared():
+    first, second = runs([[1.0], [2.0], [9.0]]), runs([[0.0], [1.0]])
+    assert compare(first, second).runs == 2
+    assert compare(first, second).difference == 1.0
+    elsewhere = second.rename(index={0: 1987}, level="seed")
+    assert compare(first, elsewhere) is None
 
 
-def test_only_discordant_pairs_speak_in_a_comparison():
-    first = table({"a": [1, 1, 1, 1], "b": [1, 1, 0, 0]})
-    second = table({"a": [1, 0, 0, 0], "b": [0, 0, 0, 1]})
-    tested = compare(first, second)
-    assert (tested.pairs, tested.first_alone, tested.second_alone) == (8, 5, 1)
-    assert tested.p_value == pytest.approx(14 / 64)
-    assert tested.difference == pytest.approx(50.0)  # 6 against 2 of 8
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.integers(-3, 3), min_size=2, max_size=9),
+    st.integers(1, 3),
+)
+def test_the_sign_flip_test_is_scipys_permutation_test(folds, seeds):
+    values = runs(np.repeat(np.array(folds, float)[:, None], seeds, axis=1))
+    test = permutation_test(
+        (np.array(folds, float),), np.sum, permutation_type="samples"
+    )
+    assert sign_flip(values) == pytest.approx(test.pvalue)
 
 
-def test_pairs_have_the_same_seed_fold_utterance_and_condition():
-    first = table({"a": [1, 1], "b": [1, 1]})
-    assert compare(first, first.assign(seed=1987)) is None
-    noisy = table({"a": [1, 1]}, noise="volvo", snr_db=5.0)
-    both = pandas.concat([first, noisy])
-    assert compare(both, noisy).pairs == 2
-    assert compare(both, both.iloc[::-1]).pairs == 6  # clean has no SNR: NaN
+def test_many_folds_are_flipped_by_chance_to_the_same_p():
+    values = np.random.default_rng(0).normal(0.4, 1, 14)
+    ways = np.array(list(itertools.product((1, -1), repeat=14)))
+    sums = np.abs(ways @ values)
+    exact = np.mean(sums >= abs(values.sum()) - 1e-9)
+    # four standard errors of 10,000 draws
+    error = 4 * math.sqrt(exact * (1 - exact) / RESAMPLES)
+    assert sign_flip(runs(values[:, None])) == pytest.approx(exact, abs=error)
+
+
+def test_holms_correction_lies_between_none_and_bonferronis():
+    p_values = [0.01, 0.04, 0.03, math.nan, 0.005]
+    assert holm(p_values)[[0, 1, 2, 4]].tolist() == pytest.approx(
+        [0.03, 0.06, 0.06, 0.02]
+    )
+    assert math.isnan(holm(p_values)[3]) and holm([]).size == 0
+    known = np.array([0.01, 0.04, 0.03, 0.005])
+    assert (holm(known) >= false_discovery_control(known)).all()
+    assert holm([0.7, 0.8]).tolist() == [1, 1]
+
+
+def rejections(pairs):
+    """Share of pairs by p < 0.05, and by intervals without zero."""
+    tested = [compare(*pair) for pair in pairs]
+    by_p = np.mean([found.p_value < 0.05 for found in tested])
+    return by_p, np.mean([not f.low <= 0 <= f.high for f in tested])
+
+
+def allowed(tests):
+    """5 % and two standard errors of a share that many tests find."""
+    return 0.05 + 2 * math.sqrt(0.05 * 0.95 / tests)
+
+
+@pytest.mark.parametrize(
+    "folds, seeds, seed_sd", [(10, 1, 0), (10, 3, 0), (10, 3, 2), (5, 2, 0)]
+)
+def test_of_simulated_null_data_no_more_than_5_percent_is_rejected(
+    folds, seeds, seed_sd
+):
+    random = np.random.default_rng([folds, seeds, seed_sd])
+    fold, seed = (
+        random.normal(0, sd, (2, 200, *shape))
+        for sd, shape in ((5, (folds, 1)), (seed_sd, (1, seeds)))
+    )
+    both = 70 + fold + seed + random.normal(0, 5, (2, 200, folds, seeds))
+    by_p, by_interval = rejections(zip(*(map(runs, own) for own in both)))
+    assert by_interval <= allowed(200)
+    # flips take the seeds as they are: their luck is not in p
+    assert by_p <= allowed(200) + (0.03 if seed_sd else 0)
+    assert folds == 5 or by_p > 0.02  # and it does reject
+
+
+@pytest.mark.parametrize("name", ["report", "report_whisper"])
+def test_a_system_against_itself_with_another_seed_differs_by_chance(name):
+    archive = REPOSITORY / f"recipes/EmoDB/MLKD/results/{name}/runs.tar.xz"
+    with unpacked(archive) as folder:
+        scores = scores_of_runs(read_predictions(folder))
+    noisy = scores[scores["noise"] != CLEAN]
+    pairs = []
+    for system in sorted(noisy["system"].unique()):
+        seeds = by_run(for_system(system, noisy)).unstack("seed")
+        pairs += [
+            tuple(runs(seeds[[one]].to_numpy()) for one in pair)
+            for pair in itertools.combinations(seeds, 2)
+        ]
+    assert len(pairs) == {"report": 15, "report_whisper": 10}[name]
+    # McNemar's test on the same utterances of all conditions: 11 of 15
+    by_p, by_interval = rejections(pairs)
+    assert by_p <= allowed(len(pairs)) and by_interval <= allowed(len(pairs))
 
 
 def confident(chances, hits):

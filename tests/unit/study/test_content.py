@@ -7,7 +7,7 @@ from places import RECIPE, REPOSITORY
 
 import mlkd_brain.fingerprint as fingerprint_module
 from mlkd_brain.fingerprint import fingerprint_code, fingerprint_folder
-from mlkd_brain.report.tables import SYSTEMS as SYSTEMS_IN_ORDER
+from mlkd_brain.report.systems import SYSTEMS as SYSTEMS_IN_ORDER
 from mlkd_brain.study.command import read_study
 from mlkd_brain.study.content import BY_HAND, code_of, settings
 
