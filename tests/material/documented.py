@@ -22,13 +22,22 @@ from mlkd_brain.run.command_line import read_command_line
 from mlkd_brain.run.plain_yaml import top_level_keys
 from mlkd_brain.study import command as study
 
-#: First words of a line in a shell, and of a snippet in Python.
-SHELL = (
-    "python mlkd make cd source export pip cp mkdir for done ln git"
-).split()
+#: Programs that are ours; what else stands beside them is a shell's, or output.
+OURS = ("python", "mlkd", "make", "cd")
+#: First words of a block in a shell, and of a snippet in Python.
+SHELL = (*OURS, *"source export pip cp mkdir for git salloc".split())
 PYTHON = ("import ", "from ")
-#: What else stands in blocks: pictures, references, yaml, tables.
-OTHER = ("L = ", "flowchart", "@inproceedings", "corpus: ", "wav,spk_id,emo")
+#: What else stands in blocks: pictures, references, yaml, tables; what is typed
+#: after a failure.
+OTHER = (
+    "L = ",
+    "definitions:",
+    "found = torch.load(",
+    "flowchart",
+    "@inproceedings",
+    "corpus: ",
+    "wav,spk_id,emo",
+)
 ASSIGNMENT = re.compile(r"^[A-Z_]+=\S*$")
 INLINE = re.compile(r"^(mlkd [a-z]|make [a-z]|python \S+\.py|python -m )")
 
@@ -39,21 +48,25 @@ PLACES |= {"NOISEX92_ROOT": "noise"}
 
 
 class Command(NamedTuple):
-    """A command or a snippet: where it stands, its recipe, and its text."""
+    """A command or a snippet: where it stands, its recipe, and its text.
+
+    Within a sentence a command need not be complete.
+    """
 
     document: str
     recipe: str
     text: str
+    in_sentence: bool = False
 
 
 def blocks(path):
     """Contents of a document's code blocks, and commands within sentences."""
     for token in MarkdownIt().parse(path.read_text("utf-8")):
         if token.type in ("code_block", "fence"):
-            yield token.content
+            yield token.content, False
         for child in token.children or []:
             if child.type == "code_inline" and INLINE.match(child.content):
-                yield child.content
+                yield child.content, True
 
 
 def lines(block):
@@ -76,15 +89,17 @@ def collect(paths):
     for path in paths:
         name = str(path.relative_to(REPOSITORY))
         home = name.rpartition("/")[0] if name.startswith("recipes/") else ""
-        for block in blocks(path):
+        for block, in_sentence in blocks(path):
             recipe = home or "recipes/IEMOCAP/MLKD"
             if block.startswith(PYTHON):
                 snippets.append(Command(name, recipe, block))
             elif is_shell(block):
                 for line in lines(block):
+                    if words_of(line)[:1] not in [[name] for name in OURS]:
+                        continue
                     if line.startswith("cd recipes/"):
                         recipe = line.split()[1]
-                    commands.append(Command(name, recipe, line))
+                    commands.append(Command(name, recipe, line, in_sentence))
             elif not block.startswith(OTHER):
                 unknown.append((name, block))
     return commands, snippets, unknown
@@ -92,10 +107,14 @@ def collect(paths):
 
 def words_of(text):
     """A command's words, without assignments before and redirections behind."""
-    words = shlex.split(text)
+    try:
+        words = [word for word in shlex.split(text) if word != "$OPTIONS"]
+    except ValueError:  # half a quotation: no command
+        return []
     while words and ASSIGNMENT.match(words[0]):
         words.pop(0)
-    return words[: words.index(">")] if ">" in words else words
+    ends = [words.index(sign) for sign in (">", "&", "|") if sign in words]
+    return words[: min(ends, default=None)]
 
 
 class Parsed(Exception):
@@ -149,7 +168,12 @@ def check(command):
 def _check_mlkd(command, name, *words):
     if words:
         module = importlib.import_module(f"mlkd_brain.{COMMANDS[name][0]}")
-        _, rest = accepted(module.main, list(words))
+        try:
+            _, rest = accepted(module.main, list(words))
+        except AssertionError as error:
+            if command.in_sentence and "are required" in str(error):
+                return
+            raise
         _check_keys(command, rest, keys_of(command.recipe))
 
 
@@ -184,5 +208,5 @@ def _check_keys(command, words, known):
 
 
 def _check_folder(command, folder):
-    mine = folder.endswith("MINE/MLKD") or folder == "hparams"
-    assert mine or (REPOSITORY / folder).is_dir(), command
+    ours = folder.startswith("recipes/") and "MINE" not in folder
+    assert not ours or (REPOSITORY / folder).is_dir(), command

@@ -20,11 +20,9 @@ from workplace import make_workplace
 from mlkd_brain.__main__ import main as mlkd
 from mlkd_brain.errors import InputError
 
-#: Commands that are not run here, and why; their options are checked.
+#: Commands that are not run here, by their text, and why; options are checked.
 NOT_RUN = {
-    r"^(source|export|pip|pre-commit|cp|mkdir|for|do|done|ln|git|cd)\b": "no program of "
-    "ours, or one that installs",
-    r"^make": "each target is run by hand or by .ci/run",
+    r"^(make|cd) ": "installs, or runs all of the others",
     r"^python (run_folds|search_objective)": "trains a study; "
     "test_run_folds.py and test_search.py run them",
     r"^python train_baseline|vad_nmf": "test_train_baseline.py runs it",
@@ -33,16 +31,22 @@ NOT_RUN = {
     r"python pretrain": "takes hours; test_pretrain.py runs it",
     r"(--into|results/embedded|results/report|results/baseline)": "writes into "
     "a document, from results that are measured for hours",
-    r"^(mlkd( \S+)?|python \S+\.py)$|COMMAND|--help": "a name within a sentence",
-    r"(MINE|--manifest|--address|torchrun)": "needs a corpus or a cluster of "
-    "the reader's; test_own_corpus.py",
+    r"^(mlkd( \S+)?|python \S+\.py)$|COMMAND|--help": "a name in a sentence",
     r"--held_out_noise|random-encoder|enhancement-gain": "test_scripts.py, "
     "test_pretrain.py, test_enhancement_gain.py run it",
     r"^python (iemocap_prepare|compare_weightings|docs)": "test_iemocap_prepare"
     ".py, test_links.py",
-    r"^mlkd demo": "serves a page until it is stopped; tests/unit/demo",
-    r"--fold [124-9]": "the same commands are run with --fold 3",
+    r"^mlkd (demo|watch)": "runs until it is stopped; tests of the page",
+    r"--fold [124-9]| &$| & ": "the same commands are run with --fold 3",
     r"^mlkd (probe|validate)": "test_probe.py, test_search.py run it",
+    r"^mlkd recipes": "copies the recipes of an installed library",
+}
+#: Documents whose commands another test runs, with the material they need.
+RUN_ELSEWHERE = {
+    "docs/change-it.md": "test_change_it.py",
+    "docs/own-corpus.md": "tests of own corpora",
+    "recipes/Manifest/MLKD/README.md": "tests of own corpora",
+    "CHANGELOG.md": "names in sentences",
 }
 
 
@@ -61,6 +65,8 @@ def documented():
 
 def reason(command):
     """Why a command is not run; None if it is."""
+    if command.document in RUN_ELSEWHERE:
+        return RUN_ELSEWHERE[command.document]
     found = (why for p, why in NOT_RUN.items() if re.search(p, command.text))
     return next(found, None)
 
@@ -117,7 +123,7 @@ def run_script(place, script, *words):
     """A script as a user runs it, on the small material, in this process."""
     small = [f"--{k}={v}" for k, v in place.options.items()]
     if not words[0].startswith("hparams/"):
-        small = []  # a run's folder, which has its settings
+        small = []  # a run's folder knows its options
     arguments = mock.patch.object(sys, "argv", [script, *words, *small])
     paths = mock.patch.object(sys, "path", [str(place.folder), *sys.path])
     with arguments, paths:
@@ -182,11 +188,15 @@ def cards(place):
 
 
 def run_snippets(tally, place):
-    snippets = [s.text for s in documented()[1] if "prepare_mine" not in s.text]
+    snippets = [
+        snippet.text
+        for snippet in documented()[1]
+        if snippet.document not in RUN_ELSEWHERE
+    ]
     with contextlib.chdir(place.folder):
         for card in cards(place):
             (snippet,) = (
-                b for b in blocks(card / "README.md") if "import" in b
+                b for b, _ in blocks(card / "README.md") if "import" in b
             )
             snippets.append(snippet.replace("FOLDER", str(card)))
         for snippet in snippets:
