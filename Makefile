@@ -6,12 +6,13 @@
 # make docs    pages from the docstrings: docs/api/html/index.html
 # make readme  the committed reports and the documents' tables, from archives
 # make bench   speed, as ratios in one run: bench/results.json
+# make torture   what files, names and machines do to it: docs/what-it-survives.md
 # make gpu-check   base size on a GPU, seven minutes at most: bench/gpu.json
 
 SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup demo demo-page test lint docs readme bench gpu-check
+.PHONY: setup demo demo-page test lint docs readme bench torture gpu-check
 
 VENV ?= $(or $(VIRTUAL_ENV),$(CURDIR)/.venv)
 override VENV := $(abspath $(VENV))
@@ -68,6 +69,11 @@ bench: setup
 	OMP_NUM_THREADS=2 $(PYTHON) -m bench.grid
 	$(PYTHON) -m bench.study
 	$(PYTHON) -m docs.excerpts
+
+torture: setup
+	OMP_NUM_THREADS=1 TORTURE_FOLDER=docs/survived \
+	    $(PYTHON) -m pytest -q tests/torture
+	$(PYTHON) docs/survival.py
 
 gpu-check: setup
 	$(PYTHON) -m bench.gpu --seconds 420

@@ -16,8 +16,9 @@ from mlkd_brain.errors import DEBUG, InputError, cli_errors, nearest
 #: Command to its module, which has ``main(argv)``, and what it does.
 COMMANDS = {
     "report": ("report.command", "tables, figures and tests of a study"),
-    "check": ("report.leakage", "look for leaks between training and test"),
+    "check": ("report.leakage", "leaks of a study; what a corpus lacks"),
     "watch": ("report.watch", "curves of a training, as it goes on"),
+    "manifest": ("data.corpus_listing", "a folder of recordings as a CSV"),
     "predict": ("inference.command", "emotions of recordings"),
     "export": ("export.command", "a trained model for other programs"),
     "demo": ("demo.command", "compare systems in the browser"),

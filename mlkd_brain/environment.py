@@ -13,6 +13,7 @@ ENVIRONMENT = {
     # oneDNN caches compiled code for the last 1024 shapes of a batch; every batch
     # has another length: gigabytes on a CPU, and no faster
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "8",
+    "TQDM_LEAVE": "",  # a bar goes when it is done; what was done has its line
 }
 
 

@@ -1,4 +1,4 @@
-"""Bad input, said in one line.
+"""Bad input, in one line; and what a command prints, whoever reads it.
 
 Authors
  * The MLKD team 2026
@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import re
+import select
 import signal
 import sys
 import threading
@@ -26,6 +27,8 @@ FULL_TEXT = re.compile(
 )
 #: Exit status of a command that SIGTERM ended: "temporary failure, try again".
 STOPPED = os.EX_TEMPFAIL
+
+CLOSED_PIPE = 141  # exit status of a program that SIGPIPE ends, in a shell
 
 
 class InputError(ValueError):
@@ -60,11 +63,13 @@ def cli_errors():
     scheduler knows that it is to be started again. Every other exception keeps
     its traceback: it is a bug, not bad input. ``--debug`` in the command line
     shows that of an ``InputError``, too.
+    When whoever reads the output has closed it (``| head -1``), the program ends
+    quietly. A name that cannot be encoded is escaped, not an error.
 
     Raises
     ------
     SystemExit
-        With code 2, after an ``InputError``.
+        With code 2, after an ``InputError``; with 141, after a closed pipe.
 
     Example
     -------
@@ -74,9 +79,23 @@ def cli_errors():
         ...
     SystemExit: 2
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        with _stopped_by_sigterm():
+        with _stopped_by_sigterm(), _refusals():
             yield
+    except BrokenPipeError:
+        if not _close_broken():
+            raise
+        raise SystemExit(CLOSED_PIPE) from None
+
+
+@contextlib.contextmanager
+def _refusals():
+    """One line for what the user or the disk has to mend."""
+    try:
+        yield
     except InputError as error:
         print_refusal(error)
         raise SystemExit(2) from None
@@ -90,6 +109,8 @@ def cli_errors():
             file=sys.stderr,
         )
         raise SystemExit(2) from None
+    finally:
+        sys.stdout.flush()  # here, and not at exit, where nobody catches
 
 
 @contextlib.contextmanager
@@ -108,6 +129,37 @@ def _stopped_by_sigterm():
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _close_broken():
+    """Whether a standard stream is broken; those that are lead nowhere now."""
+    broken = [s for s in (sys.stdout, sys.stderr) if _is_broken(s)]
+    for stream in broken:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    return bool(broken)
+
+
+def _is_broken(stream):
+    """Whether nobody reads any more what is written here."""
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)  # errors are reported unasked
+    return bool(poll.poll(0))
+
+
+def printable(text):
+    r"""Text in one line, with what cannot be printed escaped.
+
+    Example
+    -------
+    >>> printable("a\nb\udcff.wav")
+    'a\\nb\\udcff.wav'
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode()
+        for c in text
+    )
 
 
 def print_refusal(error: InputError) -> None:

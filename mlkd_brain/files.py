@@ -14,7 +14,7 @@ import tempfile
 from filelock import FileLock
 
 from mlkd_brain.disk import replaced_file, writing
-from mlkd_brain.errors import InputError, is_full_disk
+from mlkd_brain.errors import InputError, is_full_disk, printable
 
 
 class replaced_folder:
@@ -83,6 +83,35 @@ def refuse_to_replace(
                 f"--out {out}: exists and holds no earlier {content} "
                 f"({required} is missing); name a new folder."
             )
+
+
+def refuse_unwritable(name, where):
+    r"""Refuse a name that no table can hold: not UTF-8, or broken in lines.
+
+    Arguments
+    ---------
+    name : str
+        Of a file, an utterance, a speaker.
+    where : str or pathlib.Path
+        What the message names.
+
+    Raises
+    ------
+    InputError
+        With the name, escaped.
+
+    Example
+    -------
+    >>> refuse_unwritable("wind_\udce4", "wind_\udce4.wav")
+    Traceback (most recent call last):
+        ...
+    mlkd_brain.errors.InputError: wind_\udce4.wav: the name 'wind_\udce4' is not UTF-8 or holds control characters; rename it.
+    """
+    if any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in name):
+        raise InputError(
+            f"{printable(str(where))}: the name '{printable(name)}' is not "
+            "UTF-8 or holds control characters; rename it."
+        )
 
 
 @contextlib.contextmanager

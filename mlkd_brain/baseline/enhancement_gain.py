@@ -27,14 +27,14 @@ from ruamel.yaml import YAML
 from speechbrain.nnet.losses import cal_si_snr
 from tqdm import tqdm
 
-from mlkd_brain.audio import SAMPLE_RATE, read_mono
+from mlkd_brain.audio import SAMPLE_RATE, find_recordings, read_mono
 from mlkd_brain.baseline.enhancement import KNOWLEDGE
 from mlkd_brain.baseline.system import training_ranges
 from mlkd_brain.data.folds import fold_speakers, read_groups
 from mlkd_brain.data.manifests import read_speakers
 from mlkd_brain.errors import InputError
 from mlkd_brain.markdown import markdown_table
-from mlkd_brain.noise.bank import AUDIO_SUFFIXES, NoiseBank
+from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.levels import gain_from_levels, noise_level
 from mlkd_brain.noise.sampling import evaluation_sample
 from mlkd_brain.run.experiment import load_hparams
@@ -239,9 +239,8 @@ def prepared(argv: list[str]) -> Iterator[dict]:
 
 def _link_recordings(noise_folder, folder, seed):
     """Links to the recordings; white noise beside them, if they have none."""
-    for path in pathlib.Path(noise_folder).iterdir():
-        if path.suffix.lower() in AUDIO_SUFFIXES:
-            (folder / path.name).symlink_to(path.resolve())
+    for path in find_recordings(noise_folder)[0]:
+        (folder / path.name).symlink_to(path.resolve())
     if not any(path.stem == WHITE for path in folder.iterdir()):
         random = np.random.default_rng(seed)
         samples = random.normal(0, 0.1, WHITE_SECONDS * SAMPLE_RATE)

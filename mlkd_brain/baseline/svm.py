@@ -4,7 +4,6 @@ Authors
  * The MLKD team 2026
 """
 
-import math
 from typing import Any
 from zipfile import ZIP_DEFLATED
 
@@ -146,15 +145,14 @@ class SupportVectorMachine(torch.nn.Module):
         Arguments
         ---------
         features : torch.Tensor
-            (batch, features), with NaN where not defined.
+            (batch, features), with NaN or infinity where not defined.
 
         Returns
         -------
         torch.Tensor
             Logarithms of the probabilities, (batch, classes).
         """
-        # scikit-learn refuses infinity; the largest float stands for it
-        values = features.nan_to_num(nan=math.nan).double().cpu().numpy()
+        values = _defined(features.double().cpu().numpy())
         logits = np.log(self.estimator.predict_proba(values) + TINY)
         return torch.from_numpy(logits).to(features)
 
@@ -166,7 +164,8 @@ class SupportVectorMachine(torch.nn.Module):
         Arguments
         ---------
         features : np.ndarray
-            (utterances, features), float32, with NaN where not defined.
+            (utterances, features), float32, with NaN or infinity where not
+            defined.
         labels : np.ndarray
             Index of each utterance's class, (utterances,).
         speakers : np.ndarray
@@ -184,7 +183,7 @@ class SupportVectorMachine(torch.nn.Module):
             [0, 1].
         """
         _refuse_lonely_classes(labels, speakers, self.classes)
-        data = features.astype(np.float64), labels
+        data = _defined(features.astype(np.float64)), labels
         with np.errstate(invalid="ignore"):  # of features defined nowhere
             accuracies = {
                 C: left_out_accuracy(self._pipeline(C), *data, speakers)
@@ -239,6 +238,14 @@ class SupportVectorMachine(torch.nn.Module):
         """Take the estimator back from its bytes."""
         data = state.cpu().numpy().tobytes()
         self.estimator = skops.io.loads(data, trusted=TRUSTED)
+
+
+def _defined(features):
+    """Features with NaN in the place of infinity, which is no measurement.
+
+    A number in its place, however large, would decide alone.
+    """
+    return np.where(np.isfinite(features), features, np.nan)
 
 
 def _refuse_lonely_classes(labels, speakers, classes):

@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.metrics import accuracy_score, recall_score
-from speechbrain.utils.logger import get_logger
 from tqdm import tqdm
 
 from mlkd_brain.baseline.feature_cache import FeatureCache, cached
 from mlkd_brain.method.padding import samples_of
 from mlkd_brain.names import CLEAN, SELECTION
-
-logger = get_logger(__name__)
+from mlkd_brain.run.console import close_console
 
 Decision = namedtuple("Decision", "logits features")
 
@@ -144,7 +142,7 @@ def fit_fold(hparams: dict, datasets: dict) -> None:
     hparams : dict
         ``model``, ``train_noise``, ``valid_noise``, ``noisy_copies``,
         ``epoch_counter`` (of so many epochs), ``checkpointer``,
-        ``train_logger`` and ``save_folder``.
+        ``train_logger`` and ``output_folder``.
     datasets : dict
         "train" and "valid", see ``mlkd_brain.data.pipelines.dataio_prep``.
 
@@ -154,7 +152,7 @@ def fit_fold(hparams: dict, datasets: dict) -> None:
         If the corpus does not suffice to learn from.
     """
     if hparams["checkpointer"].find_checkpoint() is not None:
-        logger.info(f"{hparams['save_folder']}: is trained already.")
+        close_console(hparams["output_folder"], "its classifier", True)
         return
     model, noise = hparams["model"], hparams["train_noise"]
     with datasets["train"].output_keys_as(["clean_sig"]):
@@ -185,6 +183,8 @@ def fit_fold(hparams: dict, datasets: dict) -> None:
         meta={"UA": score["UA"], "epoch": 1, SELECTION: [score["UA"], 0.0]},
         max_keys=[SELECTION],
     )
+    trained = f"validation UA {100 * score['UA']:.1f} %"
+    close_console(hparams["output_folder"], trained, False)
 
 
 def noise_facts(hparams: dict) -> dict:

@@ -6,15 +6,18 @@ Authors
 
 import logging
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas
 
-from mlkd_brain.data.manifests import read_manifest, read_speakers
+from mlkd_brain.data.manifests import FOLD, read_manifest, read_speakers
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint, write_csv
 
 logger = logging.getLogger(__name__)
+
+FEWEST_FOLDS = 3  # one to test, one to validate, one to train
 
 
 def speaker_groups(
@@ -51,10 +54,11 @@ def speaker_groups(
     """
     if groups is None:
         return [[name] for name in counts.index]
-    if type(groups) is not int or not 3 <= groups <= len(counts):
+    if type(groups) is not int or not FEWEST_FOLDS <= groups <= len(counts):
         raise InputError(
             f"fold_groups is {groups}; with {len(counts)} speakers it is a "
-            f"number from 3 to {len(counts)}, or null for one speaker each."
+            f"number from {FEWEST_FOLDS} to {len(counts)}, or null for one "
+            "speaker each."
         )
     # (speakers, labels and all utterances)
     shares = np.column_stack([counts, counts.sum(axis=1)])
@@ -91,7 +95,7 @@ def fold_speakers(
     Raises
     ------
     InputError
-        If there is no such fold or rule.
+        If there is no such fold or rule, or nobody is left to train.
 
     Returns
     -------
@@ -111,6 +115,11 @@ def fold_speakers(
         raise InputError(
             f"fold is {fold}; with {last} speakers or groups of them folds go "
             f"from 1 to {last}. Change --fold."
+        )
+    if last < FEWEST_FOLDS:
+        raise InputError(
+            f"{last} speakers, or groups of them, are too few: one is tested, one "
+            f"validates, and one at least trains. Bring {FEWEST_FOLDS}."
         )
     rules = {"session_partner": (fold - 1) ^ 1, "next": fold % last}
     if validates_on not in rules:
@@ -137,18 +146,39 @@ def read_groups(
     Arguments
     ---------
     manifests : dict
-        Speaker to manifest, sorted.
+        Speaker to manifest, sorted. A column ``fold`` names the groups.
     fold_groups : int, optional
         See ``speaker_groups``.
+
+    Raises
+    ------
+    InputError
+        If ``fold_groups`` is given beside a column ``fold``, or does not fit.
 
     Returns
     -------
     list of list of str
+        In the order of the folds: by number, or else by name.
     """
+    named: dict[str, list[str]] = {}
+    for speaker, table in manifests.items():
+        for name in table[FOLD].unique() if FOLD in table else ():
+            named.setdefault(name, []).append(speaker)
+    if named and fold_groups is not None:
+        raise InputError(
+            f"fold_groups is {fold_groups} and the corpus has a column fold, "
+            "which says who is held out together; leave one of them out."
+        )
+    if named:
+        return [named[name] for name in sorted(named, key=_by_number)]
     counts = pandas.DataFrame(
         {name: table["emo"].value_counts() for name, table in manifests.items()}
     )
     return speaker_groups(counts.fillna(0).T, fold_groups)
+
+
+def _by_number(name):
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
 
 
 def write_fold(
@@ -199,13 +229,32 @@ def write_fold(
 
 def _warn_of_missing(part, table, emotions):
     """A part without a class is scored on the classes that it has."""
-    missing = [name for name in emotions if name not in set(table["emo"])]
-    if missing:
-        logger.warning(
-            f"the {part} speakers have no utterance of {', '.join(missing)}: UA "
-            f"there is the mean recall of the other {len(emotions)} - "
-            f"{len(missing)} classes. Consider fold_groups."
-        )
+    missing = missing_labels(table, emotions)
+    if not missing:
+        return
+    effect = "no model of this fold can learn them"
+    if part != "train":
+        present = len(emotions) - len(missing)
+        effect = f"UA there is the mean recall of the other {present} classes"
+    logger.warning(
+        f"WARNING: the {part} part of this fold, {len(table)} utterances, has "
+        f"none of {', '.join(missing)}: {effect}. `mlkd check` of the CSV shows "
+        "all folds; fold_groups or a column fold joins speakers."
+    )
+
+
+def missing_labels(
+    table: pandas.DataFrame, emotions: Sequence[str]
+) -> list[str]:
+    """Labels of which a table of utterances has none.
+
+    Example
+    -------
+    >>> missing_labels(pandas.DataFrame({"emo": ["sad"]}), ["ang", "sad"])
+    ['ang']
+    """
+    present = set(table["emo"])
+    return [name for name in emotions if name not in present]
 
 
 def _refuse_other_parts(tables, output_folder):

@@ -7,6 +7,8 @@ Authors
 """
 
 import json
+import logging
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -17,7 +19,7 @@ from pydantic import AfterValidator, Field
 from tqdm import tqdm
 from typing_extensions import TypedDict
 
-from mlkd_brain.audio import LIBRARIES, SAMPLE_RATE, read_checked
+from mlkd_brain.audio import LIBRARIES, SAMPLE_RATE, read_checked, silence
 from mlkd_brain.data.recordings import RecordingIndex
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, replaced_folder, write_json
@@ -25,10 +27,12 @@ from mlkd_brain.fingerprint import fingerprint, provenance
 from mlkd_brain.noise.levels import WEIGHTINGS, speech_level
 from mlkd_brain.schema import STRICT, Schema, shown, unit
 
+logger = logging.getLogger(__name__)
 #: Columns that a preparer fills in without opening the recording.
 DESCRIPTION = ["ID", "wav", "spk_id", "session", "gender", "style", "emo"]
 LEVELS = [f"level_{weighting}" for weighting in WEIGHTINGS]  # dBov
 COLUMNS = ["ID", "duration", *DESCRIPTION[1:], *LEVELS]
+FOLD = "fold"  # optional: speakers who are held out together
 SOURCE = "manifests.json"  # what the manifests were made from
 INDEX = "recordings.json"  # what was found in the recordings
 ROOT = "$data_root"  # begins each path, in the place of the data_folder
@@ -46,7 +50,7 @@ def _of_a_file(name):
 
 
 Text = Annotated[
-    str, Field(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]*$")
+    str, Field(min_length=1, max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
 FileName = Annotated[Text, AfterValidator(_of_a_file)]
 Level = Annotated[float, Field(ge=-200, le=100), unit("dBov")]
@@ -82,8 +86,8 @@ def write_manifests(
     Arguments
     ---------
     utterances : list of dict
-        One for each utterance, with the keys of ``DESCRIPTION``; ``wav`` is
-        relative to ``data_folder``.
+        One for each utterance, with the keys of ``DESCRIPTION`` and perhaps
+        ``fold``; ``wav`` is relative to ``data_folder``, or absolute.
     data_folder : str or pathlib.Path
         Root of the corpus.
     manifest_folder : str or pathlib.Path
@@ -92,11 +96,13 @@ def write_manifests(
     Raises
     ------
     InputError
-        If recordings are missing or damaged: all of them are named.
+        If two utterances have one ID, or recordings are missing or damaged: all
+        of them are named.
     """
     data_folder = pathlib.Path(data_folder)
     manifest_folder = pathlib.Path(manifest_folder)
     utterances = sorted(utterances, key=lambda row: row["ID"])
+    utterances = [as_found(row, data_folder) for row in utterances]
     _refuse_bad(utterances, data_folder)
     _refuse_missing(utterances, data_folder)
     with locked(manifest_folder):
@@ -108,8 +114,42 @@ def write_manifests(
         index.save()
 
 
+def as_found(
+    utterance: dict[str, Any], data_folder: str | pathlib.Path
+) -> dict[str, Any]:
+    """An utterance whose recording may have its suffix in other letters.
+
+    Arguments
+    ---------
+    utterance : dict
+        With ``wav``, relative to ``data_folder``.
+    data_folder : str or pathlib.Path
+        Root of the corpus.
+
+    Returns
+    -------
+    dict
+        With ``wav`` as it is there; unchanged if it is not.
+
+    Example
+    -------
+    >>> folder = getfixture("tmp_path")
+    >>> (folder / "a.WAV").touch()
+    >>> as_found({"wav": "a.wav"}, folder)
+    {'wav': 'a.WAV'}
+    """
+    wav = pathlib.PurePath(utterance["wav"])
+    if not wav.name:  # "." or "/": no recording, as is said later
+        return utterance
+    for suffix in (wav.suffix, wav.suffix.upper(), wav.suffix.lower()):
+        if (pathlib.Path(data_folder) / wav.with_suffix(suffix)).is_file():
+            return {**utterance, "wav": str(wav.with_suffix(suffix))}
+    return utterance
+
+
 def _write_speakers(table, source, manifest_folder):
-    table["wav"] = f"{ROOT}/" + table["wav"]
+    inside = ~table["wav"].map(os.path.isabs).astype(bool)
+    table.loc[inside, "wav"] = f"{ROOT}/" + table["wav"]
     with replaced_folder(manifest_folder) as folder:
         for speaker, part in table.groupby("spk_id"):
             part.to_csv(folder / f"{quote(speaker, safe='')}.csv", index=False)
@@ -250,20 +290,29 @@ def read_speakers(
 
 
 def _measure_all(utterances, data_folder):
-    rows, damaged = [], []
+    rows, damaged, silent = [], [], []
     for row in tqdm(utterances, desc="measuring speech levels", unit="utt"):
         try:
-            rows.append({**row, **_measure(data_folder / row["wav"])})
+            waveform = read_checked(data_folder / row["wav"])
         except InputError as error:
             damaged.append(str(error))
+            continue
+        rows.append({**row, **_measure(waveform)})
+        if silence(waveform):
+            silent.append(row["wav"])
     if damaged:
         more = f" ({len(damaged)} such files)" if len(damaged) > 1 else ""
         raise InputError(" | ".join(damaged[:5]) + more)
-    return pandas.DataFrame(rows)[COLUMNS]
+    if silent:
+        logger.warning(
+            f"{data_folder}: {len(silent)} recordings are silent, such as "
+            f"{silent[0]}: there is no speech, or channels that cancel."
+        )
+    table = pandas.DataFrame(rows)
+    return table[[*COLUMNS, *([FOLD] if FOLD in table else [])]]
 
 
-def _measure(path):
-    waveform = read_checked(path)
+def _measure(waveform):
     levels = {
         f"level_{weighting}": round(
             speech_level(waveform.numpy(), weighting, SAMPLE_RATE), 4

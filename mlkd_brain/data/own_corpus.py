@@ -8,18 +8,23 @@ Authors
 """
 
 import pathlib
+import unicodedata
+from collections.abc import Iterator
 
 import pandas
 
+from mlkd_brain.data.folds import FEWEST_FOLDS
 from mlkd_brain.data.manifests import (
     DESCRIPTION,
-    check_rows,
+    FOLD,
+    ROW,
     read_table,
     write_manifests,
 )
 from mlkd_brain.errors import InputError
 
 NEEDED = ("wav", "spk_id", "emo")
+OPTIONAL = ("ID", "session", "gender", "style", FOLD)
 CLASSES = (2, 20)  # fewest and most
 DEFAULTS = {"session": "", "gender": "", "style": ""}
 
@@ -63,7 +68,7 @@ def read_rows(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
     ---------
     manifest : str or pathlib.Path
         With the columns ``wav``, ``spk_id`` and ``emo``; ``ID``, ``session``,
-        ``gender`` and ``style`` if there are any.
+        ``gender``, ``style`` and ``fold`` if there are any.
 
     Raises
     ------
@@ -73,7 +78,7 @@ def read_rows(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The columns that a preparer fills in.
+        The columns that a preparer fills in, and ``fold`` if there is one.
 
     Example
     -------
@@ -81,6 +86,22 @@ def read_rows(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
     >>> _ = path.write_text("wav,spk_id,emo\\na/1.wav,07,joy\\na/2.wav,8,rage\\n")
     >>> read_rows(path)[["ID", "spk_id", "emo"]].values.tolist()
     [['a-1', '07', 'joy'], ['a-2', '8', 'rage']]
+    """
+    table = read_corpus(manifest)
+    for problem in row_problems(table):
+        raise InputError(f"{manifest}, {problem}")
+    return table.assign(
+        **{k: v for k, v in DEFAULTS.items() if k not in table}
+    )[[*DESCRIPTION, *([FOLD] if FOLD in table else [])]]
+
+
+def read_corpus(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
+    """The CSV as it is, with IDs; see ``row_problems``.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is no CSV with those columns.
     """
     if manifest is None:
         raise InputError(
@@ -96,54 +117,106 @@ def read_rows(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
             f"{manifest}: has no column {', '.join(missing)}; it needs "
             f"{', '.join(NEEDED)}."
         )
-    _refuse_empty(table, manifest)
     if "ID" not in table:
-        table["ID"] = [_name_of(wav) for wav in table["wav"]]
-    check_rows(table[[*NEEDED, "ID"]], manifest)
-    _refuse_repeated(table, manifest)
-    _refuse_classes(table, manifest)
-    return table.assign(
-        **{k: v for k, v in DEFAULTS.items() if k not in table}
-    )[DESCRIPTION]
+        table["ID"] = [name_of(wav) for wav in table["wav"]]
+    return table
 
 
-def _name_of(wav):
-    """An ID from a path: without its suffix, one name for a file system."""
+def name_of(wav: str) -> str:
+    """An ID from a path: without its suffix, one name for a file system.
+
+    Example
+    -------
+    >>> name_of("../anna/001.wav")
+    'anna-001'
+    """
     path = pathlib.PurePosixPath(wav)
     if not path.name:  # ".", which is no recording
         return wav
-    return "-".join(path.with_suffix("").parts).lstrip("/-")
+    return "-".join(path.with_suffix("").parts).lstrip("./-")
 
 
-def _refuse_empty(table, manifest):
-    for name in NEEDED:
-        empty = table.index[table[name].str.strip() == ""]
-        if len(empty):
-            raise InputError(
-                f"{manifest}, row {empty[0] + 2}: {name} is empty; fill it in or delete "
-                "the row."
-            )
+def row_problems(table: pandas.DataFrame) -> Iterator[str]:
+    """Everything because of which a CSV cannot be trained on, row by row.
 
+    Arguments
+    ---------
+    table : pandas.DataFrame
+        See ``read_corpus``.
 
-def _refuse_repeated(table, manifest):
-    twice = table[table["ID"].duplicated(keep=False)]
-    if len(twice):
-        first, second = twice.index[:2]
-        raise InputError(
-            f"{manifest}, rows {first + 2} and {second + 2}: "
-            f"{table['wav'][first]} and {table['wav'][second]} have one ID, "
-            f"{table['ID'][first]}; IDs are unique. Add a column ID, or delete "
-            "one of the rows."
+    Yields
+    ------
+    str
+        Which rows, what is wrong, and how to mend it.
+    """
+    yield from _unusable_names(table)
+    yield from _unusable_values(table)
+    yield from _repeated(table, "ID", "Add a column ID, or delete one of them.")
+    yield from _repeated(table, "wav", "Delete one of them.")
+    if FOLD in table:
+        yield from _split_speakers(table)
+    classes = sorted(table["emo"].unique())
+    if not CLASSES[0] <= len(classes) <= CLASSES[1]:
+        yield (
+            f"column emo has {len(classes)} labels "
+            f"({', '.join(classes[:5])} ...), from {CLASSES[0]} to {CLASSES[1]} "
+            "are allowed; join or add labels."
         )
 
 
-def _refuse_classes(table, manifest):
-    classes = sorted(table["emo"].unique())
-    if not CLASSES[0] <= len(classes) <= CLASSES[1]:
-        raise InputError(
-            f"{manifest}: emo has {len(classes)} labels "
-            f"({', '.join(classes[:5])} ...), from {CLASSES[0]} to {CLASSES[1]} "
-            "are allowed; join or add labels."
+def _unusable_names(table):
+    for name in (*NEEDED, "ID", *([FOLD] if FOLD in table else [])):
+        for index, value in table[name].items():
+            if not value.strip():
+                what = "is empty; fill it in"
+            elif any(unicodedata.category(c) == "Cc" for c in value):
+                what = "holds a control character; take it out"
+            else:
+                continue
+            # the header is row 1
+            yield f"row {index + 2}: {name} {what} or delete the row."
+
+
+def _unusable_values(table):
+    """What a manifest cannot have, such as an ID too long for a file's name."""
+    rows = table[[*NEEDED, "ID"]].to_dict("records")
+    for number, row in enumerate(rows, start=2):
+        filled = {name: value for name, value in row.items() if value.strip()}
+        try:
+            ROW.check(filled, "Mend the row, or delete it.", f"row {number}: ")
+        except InputError as error:
+            yield str(error)
+
+
+def _repeated(table, column, remedy):
+    """Pairs of rows with one value, which must be unique."""
+    for value, own in table[table[column] != ""].groupby(column, sort=False):
+        for index in own.index[1:]:
+            first = own.index[0]
+            both = f"{table['wav'][first]} and {table['wav'][index]} have"
+            what = f"{both} one ID, {value}; IDs are unique"
+            if column == "wav":
+                what = f"both are {value}; a recording is one utterance"
+            yield f"rows {first + 2} and {index + 2}: {what}. {remedy}"
+
+
+def _split_speakers(table):
+    """Speakers on both sides of a fold, of whom a model would know too much."""
+    for speaker, own in table.groupby("spk_id", sort=False):
+        folds = own.drop_duplicates(FOLD)
+        if len(folds) > 1:
+            first, second = folds.index[:2]
+            yield (
+                f"rows {first + 2} and {second + 2}: speaker {speaker} is in the "
+                f"folds {own[FOLD][first]} and {own[FOLD][second]}; a speaker is "
+                "in one fold. Change the column fold."
+            )
+    count = table[FOLD].nunique()
+    if count < FEWEST_FOLDS:
+        yield (
+            f"column fold has {count} folds; at least {FEWEST_FOLDS} are needed, "
+            "one to test, one to validate, one to train. Add folds, or delete "
+            "the column."
         )
 
 

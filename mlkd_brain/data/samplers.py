@@ -17,8 +17,8 @@ class LengthBucketSampler(Sampler):
     """Batches of utterances of similar length, other batches in every epoch.
 
     Each epoch multiplies every duration by a random factor, sorts, and cuts the
-    order into batches. Every utterance comes exactly once an epoch, for any
-    number of processes; in each step the processes get batches of similar length,
+    order into batches. Without ``labels`` every utterance comes exactly once an
+    epoch, for any number of processes; in each step the processes get batches of similar length,
     so that none waits for another. SpeechBrain's ``DynamicBatchSampler`` cuts each
     bucket on its own, so that a small corpus has many small batches, and its
     wrapper for several processes repeats batches.
@@ -39,6 +39,10 @@ class LengthBucketSampler(Sampler):
         The number of steps is a multiple of this, for gradient accumulation.
     rank, world_size : int
         This process, counted from 0, and the number of processes.
+    labels : sequence, optional
+        Of each utterance. An epoch then has as many utterances as before, and
+        the same number of each label: those of a rare label come several times,
+        those of a frequent one in turns.
 
     Raises
     ------
@@ -62,6 +66,7 @@ class LengthBucketSampler(Sampler):
         steps_multiple: int = 1,
         rank: int = 0,
         world_size: int = 1,
+        labels: Sequence | None = None,
     ):
         if bucket_jitter is not None and bucket_jitter < 0:
             raise InputError(
@@ -71,6 +76,10 @@ class LengthBucketSampler(Sampler):
         self.logarithms, self.longest = np.log(durations), max(durations)
         self.bucket_jitter = bucket_jitter
         self.seed, self.epoch = seed, 0
+        self.by_label = None
+        if labels is not None:
+            _, index = np.unique(np.asarray(labels), return_inverse=True)
+            self.by_label = [np.flatnonzero(index == i) for i in set(index)]
         self.rank, self.world_size = rank, world_size
         batches = math.ceil(len(durations) / batch_size)
         together = world_size * steps_multiple
@@ -106,7 +115,24 @@ class LengthBucketSampler(Sampler):
             yield batches[step * self.world_size + self.rank].tolist()
 
     def _order(self, random):
-        noise = random.uniform(size=len(self.logarithms))
+        chosen = self._chosen(random)
+        noise = random.uniform(size=len(chosen))
         if self.bucket_jitter is None:
-            return np.argsort(noise)
-        return np.argsort(self.logarithms + self.bucket_jitter * noise)
+            return chosen[np.argsort(noise)]
+        jittered = self.logarithms[chosen] + self.bucket_jitter * noise
+        return chosen[np.argsort(jittered)]
+
+    def _chosen(self, random):
+        """Utterances of this epoch: every one, or as many of each label."""
+        total = len(self.logarithms)
+        if self.by_label is None:
+            return np.arange(total)
+        counts = np.full(len(self.by_label), total // len(self.by_label))
+        counts[: total % len(self.by_label)] += 1
+        # np.resize goes round: nobody comes twice before all have come
+        return np.concatenate(
+            [
+                np.resize(random.permutation(own), count)
+                for own, count in zip(self.by_label, random.permutation(counts))
+            ]
+        )

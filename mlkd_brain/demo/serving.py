@@ -18,7 +18,7 @@ from mlkd_brain.demo.pictures import CSS
 from mlkd_brain.demo.sound import LARGEST_FILE_MB, Noises, TestSpeaker
 from mlkd_brain.demo.systems import System, choose_runs
 from mlkd_brain.errors import InputError
-from mlkd_brain.inference.loading import TrainedRun
+from mlkd_brain.run.description import Built, describe_run
 
 #: The browser fetches nothing from elsewhere, whatever Gradio's page asks for.
 POLICY = (
@@ -79,7 +79,7 @@ def load_page(options: argparse.Namespace, folder: pathlib.Path) -> Page:
     runs = choose_runs(
         options.results, options.seed, options.fold, options.systems
     )
-    hparams = TrainedRun(runs[0].folder).hparams
+    hparams = describe_run(runs[0].folder)
     noise = _folder(options.noise_folder or hparams["noise_folder"])
     data = _folder(options.data_folder or hparams["data_folder"])
     return Page(
@@ -91,9 +91,11 @@ def load_page(options: argparse.Namespace, folder: pathlib.Path) -> Page:
 
 
 def _folder(value: Any) -> str:
-    """A folder of a yaml that was read as plain data."""
-    # `!apply:os.getenv [NAME, default]` comes as a list
-    return str(os.getenv(*value) if isinstance(value, list) else value)
+    """A folder of a run's yaml, or of the command line."""
+    # without the option: `!apply:os.getenv [NAME, default]`
+    if isinstance(value, Built):
+        value = os.getenv(*value.arguments)
+    return str(value)
 
 
 class _Offline:

@@ -12,9 +12,9 @@ import numpy as np
 import pandas
 import soundfile
 
-from mlkd_brain.audio import SAMPLE_RATE, read_mono
+from mlkd_brain.audio import SAMPLE_RATE, read_checked, read_mono
 from mlkd_brain.errors import InputError
-from mlkd_brain.inference.recognition import read_speech
+from mlkd_brain.inference.recognition import SHORTEST_SECONDS
 from mlkd_brain.names import CLEAN
 from mlkd_brain.noise.active_level import SILENT_SPEECH
 from mlkd_brain.noise.bank import NoiseBank
@@ -58,14 +58,15 @@ def read_upload(path: str | pathlib.Path) -> Recording:
             f"{path.name}: cannot be read as audio; give a wav, flac, ogg or "
             "mp3 file that plays elsewhere."
         ) from None
-    if seconds > LONGEST_SECONDS:
+    # a length that its header does not know is of millions of years
+    if LONGEST_SECONDS < seconds < 1e12:
         raise InputError(
             f"{path.name}: lasts {seconds:.0f} s, this page takes "
             f"{LONGEST_SECONDS} s; `mlkd predict MODEL FILE --window 4` takes "
             "any length."
         )
     try:
-        wav = read_speech(path).numpy()
+        wav = read_checked(path, SHORTEST_SECONDS).numpy()
     except InputError as error:
         raise InputError(str(error).replace(str(path), path.name)) from None
     if speech_level(wav) <= SILENT_SPEECH:

@@ -16,6 +16,8 @@ Authors
 
 import argparse
 
+from mlkd_brain.inference.command import add_trust
+
 FORMATS = ("hf", "onnx", "onnx-int8", "onnx-weights8", "speechbrain")
 
 
@@ -40,8 +42,12 @@ def main(argv):
     parser.add_argument("run_folder", help="e.g. results/student/1986/fold_3")
     parser.add_argument("--to", required=True, choices=FORMATS)
     parser.add_argument("--out", required=True, help="folder that is made")
+    add_trust(parser)
     options = parser.parse_args(argv)
     # here, because torch takes seconds that --help need not wait for
     from mlkd_brain.export.formats import export
+    from mlkd_brain.inference.rebuild import trust
 
+    trust(*options.trust)
     export(options.run_folder, options.to, options.out)
+    print(f"wrote {options.out}")

@@ -14,10 +14,17 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.export.hf_folder import to_hf
 from mlkd_brain.export.model_card import model_card, sidecar
 from mlkd_brain.files import refuse_to_replace, replaced_folder
-from mlkd_brain.inference.loading import TrainedRun, encoder_settings
+from mlkd_brain.inference.loading import (
+    EncoderFromConfig,
+    TrainedRun,
+    encoder_settings,
+)
 from mlkd_brain.inference.onnx_recognizer import GRAPH, SIDECAR
+from mlkd_brain.method.lobes import EmotionClassifier
+from mlkd_brain.method.pooling import MeanPooling
 from mlkd_brain.names import HPARAMS, LABELS
 from mlkd_brain.optional import require
+from mlkd_brain.run.description import NEW, Built
 
 EXPORTED = "export.json"  # marks a folder that an export made
 WEIGHTS = "model.safetensors"
@@ -49,12 +56,11 @@ def export(
         require("onnxruntime")
     refuse_to_replace(out, EXPORTED, "export")
     run = TrainedRun(run_folder)
-    if to != "speechbrain" and run.model.encoder.model.config.model_type == (
-        "whisper"
-    ):
+    what = None if to == "speechbrain" else _beyond(run.model, to)
+    if what:
         raise InputError(
-            f"{run_folder}: has a Whisper encoder, which --to {to} cannot "
-            "write yet; use --to speechbrain."
+            f"{run_folder}: has {what}, which --to {to} cannot write yet; use "
+            "--to speechbrain."
         )
     with replaced_folder(out) as folder:
         batching = FORMATS[to](run, folder) or ANY_BATCH
@@ -69,6 +75,17 @@ def export(
         (folder / "README.md").write_text(card, "utf-8")
         for file in folder.iterdir():
             file.chmod(0o644)  # safetensors keeps others out
+
+
+def _beyond(model, to):
+    """What of a model the formats of other programs have no place for."""
+    if type(model) is not EmotionClassifier:
+        return f"a model of its own, {type(model).__name__}"
+    if model.encoder.model.config.model_type == "whisper":
+        return "a Whisper encoder"
+    if to != "onnx" and not isinstance(model.pooling, MeanPooling):
+        return f"the pooling {type(model.pooling).__name__}"
+    return None
 
 
 def to_onnx(run: TrainedRun, folder: pathlib.Path) -> None:
@@ -105,32 +122,47 @@ def _write_graph(run, folder, precision, rewrite=None, runtime="onnxruntime"):
 
 def to_speechbrain(run: TrainedRun, folder: pathlib.Path) -> None:
     """Write a folder that ``EmotionRecognizer.from_hparams`` loads."""
-    settings = encoder_settings(run.model.encoder)
-    config = yaml.safe_dump(settings["config"], indent=4).splitlines()
-    text = SPEECHBRAIN.format(
-        config="\n".join(f"        {line}" for line in config),
-        normalize_wav=settings["normalize_wav"],
-        n_classes=len(run.emotions),
-        weights=WEIGHTS,
-        labels=LABELS,
-    )
+    model = run.described
+    given = {
+        "encoder": Built("!ref", "<encoder>"),
+        "n_classes": len(run.emotions),
+    }
+    own = {k: given.get(k, value) for k, value in model.arguments.items()}
+    objects = {
+        "encoder": Built(
+            f"{NEW}{EncoderFromConfig.__module__}.EncoderFromConfig",
+            encoder_settings(run.model.encoder),
+        ),
+        "model": Built(model.tag, own),
+    }
+    text = yaml.dump(objects, Dumper=_Dumper, sort_keys=False, indent=4)
+    text = SPEECHBRAIN.format(objects=text, weights=WEIGHTS, labels=LABELS)
     (folder / HPARAMS).write_text(text, "utf-8")
     save_file(run.model.state_dict(), folder / WEIGHTS)
     run.label_encoder.save(folder / LABELS)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes ``Built`` as HyperPyYAML has it."""
+
+    def ignore_aliases(self, data):
+        return True
+
+    def of_built(self, built):
+        if isinstance(built.arguments, dict):
+            return self.represent_mapping(built.tag, built.arguments)
+        if isinstance(built.arguments, list):
+            return self.represent_sequence(built.tag, built.arguments)
+        return self.represent_scalar(built.tag, str(built.arguments))
+
+
+_Dumper.add_representer(Built, _Dumper.of_built)
+
+
 SPEECHBRAIN = """\
 # Load with mlkd_brain.inference.recognizer.EmotionRecognizer.from_hparams(source=FOLDER)
 
-encoder: !new:mlkd_brain.inference.loading.EncoderFromConfig
-    normalize_wav: {normalize_wav}
-    config:
-{config}
-
-model: !new:mlkd_brain.method.lobes.EmotionClassifier
-    encoder: !ref <encoder>
-    n_classes: {n_classes}
-
+{objects}
 modules:
     model: !ref <model>
 

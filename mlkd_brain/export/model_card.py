@@ -98,9 +98,12 @@ outputs:
 
 USE = {
     "hf": """\
+import soundfile
 from transformers import pipeline
 
-print(pipeline("audio-classification", model="FOLDER")("speech.wav"))""",
+samples, rate = soundfile.read("speech.wav")  # one channel
+speech = {"raw": samples, "sampling_rate": rate}
+print(pipeline("audio-classification", model="FOLDER")(speech))""",
     "onnx": """\
 from mlkd_brain.inference.onnx_recognizer import OnnxRecognizer
 

@@ -22,7 +22,6 @@ from torch.nn.utils import parametrize
 from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.method.padding import (
     ValidGroupNorm,
-    mean_over_frames,
     normalise_waveforms,
     valid_mask,
 )
@@ -174,7 +173,8 @@ class BatchSafeGraph(torch.nn.Module):
     def __init__(self, model: EmotionClassifier) -> None:
         super().__init__()
         model = copy.deepcopy(model).eval().requires_grad_(False)
-        self.encoder, self.head = model.encoder, model.head
+        self.encoder = model.encoder
+        self.pooling, self.head = model.pooling, model.head
         transformer = model.encoder.model
         positional = transformer.encoder.pos_conv_embed
         # data2vec has a stack of plain convolutions instead
@@ -210,8 +210,8 @@ class BatchSafeGraph(torch.nn.Module):
         hidden = transformer(
             wavs, attention_mask=valid_mask(lengths, wavs.shape[1])
         ).last_hidden_state
-        pooled = mean_over_frames(hidden, valid_mask(frames, hidden.shape[1]))
-        return self.head(pooled)
+        frame_mask = valid_mask(frames, hidden.shape[1])
+        return self.head(self.pooling(hidden, frame_mask))
 
 
 def shortest(feature_extractor: Any) -> int:

@@ -41,6 +41,7 @@ def main(argv: list[str]) -> int:
     # here, because torch takes seconds that --help need not wait for
     from mlkd_brain.audio import SAMPLE_RATE
     from mlkd_brain.inference.predict import predict, recordings
+    from mlkd_brain.inference.rebuild import trust
     from mlkd_brain.inference.recognition import window_spans
     from mlkd_brain.inference.recognizer import load_recognizer
 
@@ -48,6 +49,7 @@ def main(argv: list[str]) -> int:
     if options.window is not None:
         window_spans(SAMPLE_RATE, options.window, hop)  # refuse before loading
     names = recordings(options.recordings)
+    trust(*options.trust)
     recognizer = load_recognizer(options.model, options.device)
     return int(
         predict(recognizer, names, options.form, options.window, hop) > 0
@@ -75,4 +77,16 @@ def _parser():
     parser.add_argument("--window", type=float, help="seconds, for a timeline")
     parser.add_argument("--hop", type=float, help="seconds; 1 by default")
     parser.add_argument("--device", help="e.g. cpu; the GPU if there is one")
+    add_trust(parser)
     return parser
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names code of the user's, as export has it too."""
+    parser.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module of your own that defines the run's model; it is run",
+    )

@@ -1,7 +1,8 @@
 """A trained run as a model, without the pretrained encoder it started from.
 
-Nothing of the run's hyperparams.yaml is executed: it is read as plain data, the
-teacher is never built and no pretrained weights are looked for.
+Nothing of the run's hyperparams.yaml is executed: it is read as data, of which
+``mlkd_brain.inference.rebuild`` builds the model alone. The teacher is never
+built and no pretrained weights are looked for.
 
 Authors
  * The MLKD team 2026
@@ -11,19 +12,24 @@ import json
 import pathlib
 from typing import Any
 
-import yaml
 from speechbrain.dataio.encoder import CategoricalEncoder
 from transformers import AutoConfig, AutoFeatureExtractor
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import write_json
+from mlkd_brain.inference.rebuild import rebuild
 from mlkd_brain.method.encoders import SpeechEncoder
-from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.method.teachers import recover_best, training_command
 from mlkd_brain.names import HPARAMS, LABELS, PROTOCOL
+from mlkd_brain.run.description import Built, describe_run
 from mlkd_brain.run.protocol import read_protocol
 
 ENCODER_SETTINGS = "encoder.json"
+#: Names of the encoder in a run's yaml: today's, and that of earlier runs.
+ENCODERS = (
+    "mlkd_brain.method.encoders.SpeechEncoder",
+    "mlkd_brain.method.lobes.SpeechEncoder",
+)
 
 
 class EncoderFromConfig:
@@ -91,6 +97,9 @@ def keep_encoder_settings(
 class TrainedRun:
     """A run's best epoch: ``model``, ``emotions`` and ``protocol``.
 
+    ``described`` is what the run's yaml says of the model: the class that was
+    trained, and its arguments.
+
     Arguments
     ---------
     folder : str or pathlib.Path
@@ -99,19 +108,23 @@ class TrainedRun:
     Raises
     ------
     InputError
-        If the folder holds no trained run, or one without an encoder, or the
+        If the folder holds no trained run, or one without an encoder; if its
+        model may not be built (see ``mlkd_brain.inference.rebuild``), or the
         encoder's configuration is nowhere to be found.
     """
 
     def __init__(self, folder: str | pathlib.Path) -> None:
         self.folder = pathlib.Path(folder)
-        self.hparams = _read_hparams(self.folder)
+        _refuse_other_folders(self.folder)
+        self.hparams = describe_run(self.folder)
         self.label_encoder = _read_labels(self.folder / "save" / LABELS)
         self.emotions = labels_in_order(self.label_encoder)
-        _refuse_without_encoder(self.hparams, self.folder)
-        self.model = EmotionClassifier(
-            EncoderFromConfig(**self._encoder_settings()), len(self.emotions)
-        ).eval()
+        self.described = _model_with_encoder(self.hparams, self.folder)
+        given = {
+            "encoder": EncoderFromConfig(**self._encoder_settings()),
+            "n_classes": len(self.emotions),
+        }
+        self.model = rebuild(self.described, given, self.folder).eval()
         remedy = training_command(self.hparams["system"], self.hparams)
         best = recover_best(self.model, self.folder / "save", remedy)
         self.protocol = {**read_protocol(self.folder), "best_epoch": best}
@@ -120,7 +133,7 @@ class TrainedRun:
         kept = self.folder / "save" / ENCODER_SETTINGS
         if kept.is_file():
             return _read_json(kept)
-        encoder = self.hparams["model"]["encoder"]
+        encoder = self.described.arguments["encoder"].arguments
         return _settings_of_source(
             encoder["source"], encoder.get("kept_layers")
         )
@@ -167,47 +180,33 @@ def labels_in_order(label_encoder: CategoricalEncoder) -> list[str]:
     return [name for _, name in sorted(label_encoder.ind2lab.items())]
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """Reads tagged values as plain data: nothing is built or called."""
-
-    def untagged(self, _, node):
-        if isinstance(node, yaml.MappingNode):
-            return self.construct_mapping(node, deep=True)
-        if isinstance(node, yaml.SequenceNode):
-            return self.construct_sequence(node, deep=True)
-        return self.construct_scalar(node)
-
-
-_PlainLoader.add_multi_constructor("!", _PlainLoader.untagged)
-
-
-def _read_hparams(folder):
+def _refuse_other_folders(folder):
     for name in (HPARAMS, PROTOCOL, f"save/{LABELS}"):
         if not (folder / name).is_file():
             raise InputError(
                 f"{folder}: is no trained run, {name} is missing; give the "
                 "output_folder of a run, e.g. results/student/1986/fold_3."
             )
-    try:
-        with open(folder / HPARAMS, encoding="utf-8") as stream:
-            hparams = yaml.load(stream, Loader=_PlainLoader)
-        if {"system", "model"} <= hparams.keys():
-            return hparams
-    except (OSError, ValueError, AttributeError, yaml.YAMLError):
-        pass
-    raise InputError(
-        f"{folder / HPARAMS}: is damaged. Put a copy in its place, or delete the "
-        "run's folder and train anew."
-    )
 
 
-def _refuse_without_encoder(hparams, folder):
-    if "encoder" not in hparams["model"]:
+def _model_with_encoder(hparams, folder):
+    """What the yaml says of the model, whose encoder has to be ours."""
+    model = hparams.get("model")
+    arguments = model.arguments if isinstance(model, Built) else None
+    if not isinstance(arguments, dict) or "encoder" not in arguments:
         raise InputError(
-            f"{folder}: system {hparams['system']} has no encoder; only the "
+            f"{folder}: system {hparams.get('system')} has no encoder; only the "
             "neural systems can be exported. Give the folder of a teacher or a "
             "student."
         )
+    encoder = arguments["encoder"]
+    if not isinstance(encoder, Built) or encoder.class_name not in ENCODERS:
+        raise InputError(
+            f"{folder}: its yaml builds an encoder of its own; only a "
+            f"{ENCODERS[0]} is built again without its pretrained weights. Score "
+            "such a run with evaluate.py."
+        )
+    return model
 
 
 def _settings_of_source(source, kept_layers):

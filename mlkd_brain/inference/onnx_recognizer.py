@@ -17,7 +17,8 @@ from mlkd_brain.optional import is_installed, require
 
 GRAPH = "model.onnx"
 SIDECAR = "model.yaml"
-PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")  # best first
+#: Devices of onnxruntime, the best first.
+PROVIDER = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
 #: Values of a frame that share a scale in OpenVINO; divides a frame's features.
 SCALE_GROUP = 256
 #: A graph that is loaded: waveforms and lengths to logits.
@@ -28,7 +29,8 @@ class OnnxRecognizer(Recognition):
     """A trained model in onnxruntime or OpenVINO.
 
     ``classify_file``, ``classify_batch`` and ``timeline``: see ``Recognition``.
-    onnxruntime computes on the GPU if its package supports one.
+    onnxruntime computes on the GPU if its package supports one, OpenVINO on the
+    CPU.
 
     Arguments
     ---------
@@ -40,11 +42,14 @@ class OnnxRecognizer(Recognition):
         onnxruntime where that is not installed.
     threads : int, optional
         Of the CPU; the runtime decides by default.
+    device : str, optional
+        "cpu" or "cuda"; what the runtime has, by default.
 
     Raises
     ------
     InputError
-        If the runtime is unknown or not installed.
+        If the runtime is unknown or not installed, has no such device, or the
+        graph cannot be read.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class OnnxRecognizer(Recognition):
         folder: str | pathlib.Path,
         runtime: str | None = None,
         threads: int | None = None,
+        device: str | None = None,
     ) -> None:
         folder = pathlib.Path(folder)
         self.about = yaml.safe_load((folder / SIDECAR).read_text("utf-8"))
@@ -65,7 +71,17 @@ class OnnxRecognizer(Recognition):
                 f"{list(RUNTIMES)}."
             )
         require(runtime)
-        self.run = RUNTIMES[runtime](str(folder / GRAPH), threads)
+        _refuse_missing(device, runtime)
+        try:
+            self.run = RUNTIMES[runtime](
+                str(folder / GRAPH), threads, device=device
+            )
+        except Exception as error:  # each runtime has its own
+            raise InputError(
+                f"{folder / GRAPH}: cannot be loaded by {runtime} "
+                f"({str(error).strip().splitlines()[0]}); it is damaged, or not "
+                "for this version. Export it again."
+            ) from None
 
     def logits(self, wavs: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Unnormalised scores, see ``Recognition``."""
@@ -73,7 +89,26 @@ class OnnxRecognizer(Recognition):
         return torch.from_numpy(self.run(*arrays))
 
 
-def in_onnxruntime(path: str, threads: int | None = None) -> Runner:
+def _refuse_missing(device, runtime):
+    """A device that cannot be had is not replaced in silence."""
+    has = ["cpu"]
+    if runtime == "onnxruntime":
+        import onnxruntime
+
+        found = onnxruntime.get_available_providers()
+        has += [
+            d for d, name in PROVIDER.items() if name in found and d != "cpu"
+        ]
+    if device is not None and device not in has:
+        raise InputError(
+            f"device is '{device}', and {runtime} computes on "
+            f"{' or '.join(has)} here."
+        )
+
+
+def in_onnxruntime(
+    path: str, threads: int | None = None, device: str | None = None
+) -> Runner:
     """Load a graph in onnxruntime.
 
     Arguments
@@ -82,13 +117,16 @@ def in_onnxruntime(path: str, threads: int | None = None) -> Runner:
         Of the graph.
     threads : int, optional
         Of the CPU.
+    device : str, optional
+        "cpu" or "cuda"; the best that there is, by default.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     available = onnxruntime.get_available_providers()
-    providers = [name for name in PROVIDERS if name in available]
+    wanted = PROVIDER.values() if device is None else [PROVIDER[device]]
+    providers = [name for name in wanted if name in available]
     session = onnxruntime.InferenceSession(path, options, providers=providers)
     return lambda wavs, lengths: session.run(
         ["logits"], {"wavs": wavs, "lengths": lengths}
@@ -96,7 +134,10 @@ def in_onnxruntime(path: str, threads: int | None = None) -> Runner:
 
 
 def in_openvino(
-    path: str, threads: int | None = None, precision: str = "f32"
+    path: str,
+    threads: int | None = None,
+    precision: str = "f32",
+    device: str | None = "cpu",
 ) -> Runner:
     """Load a graph in OpenVINO.
 
@@ -108,6 +149,8 @@ def in_openvino(
         Of the CPU.
     precision : str
         Of everything else, "f32" or "bf16".
+    device : str, optional
+        The CPU, always.
     """
     import openvino
 

@@ -9,19 +9,16 @@ import io
 import json
 import pathlib
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 
-import soundfile
 from tqdm import tqdm
 
-from mlkd_brain.errors import InputError
+from mlkd_brain.audio import find_recordings
+from mlkd_brain.errors import InputError, printable
 from mlkd_brain.inference.recognition import Recognition
 
 PIPE = "-"
-SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {
-    ".aif",
-    ".opus",
-}
 
 
 class PipedRecording(io.BytesIO):
@@ -33,6 +30,8 @@ class PipedRecording(io.BytesIO):
 
 def recordings(names: Iterable[str | pathlib.Path]) -> list[str]:
     """Recordings that are named: files, the files in folders, or a pipe.
+
+    What is passed over in a folder is named on standard error.
 
     Arguments
     ---------
@@ -62,11 +61,14 @@ def recordings(names: Iterable[str | pathlib.Path]) -> list[str]:
         if not pathlib.Path(name).is_dir():
             found.append(str(name))
             continue
-        files = sorted(pathlib.Path(name).rglob("*"))
-        inside = [str(f) for f in files if f.suffix.lower() in SUFFIXES]
+        inside, passed_over = find_recordings(name, "**/*")
         if not inside:
-            raise InputError(f"{name}: holds no recording.")
-        found += inside
+            raise InputError(
+                f"{name}: holds no recording{passed_over and '; '}{passed_over}."
+            )
+        if passed_over:
+            print(f"warning: {passed_over}", file=sys.stderr)
+        found += map(str, inside)
     return found
 
 
@@ -97,29 +99,29 @@ def rows_of(
     Returns
     -------
     list of dict
-        ``file, start, end, emotion, p_<emotion>...``; ``start`` and ``end`` in
-        seconds, only with a window.
+        ``file, start, end, emotion, p_<emotion>..., warning``; ``start`` and
+        ``end`` in seconds, only with a window.
     """
     source: str | PipedRecording = name
     if name == PIPE:
         source = PipedRecording(sys.stdin.buffer.read())
     if window is None:
-        probabilities, _, _, labels = recognizer.classify_file(source)
-        return [_row(recognizer, name, {}, labels[0], probabilities[0])]
+        return [_row(recognizer, name, {}, recognizer.recognize(source))]
     return [
-        _row(recognizer, name, {"start": start, "end": end}, label, row)
-        for start, end, row, label in recognizer.timeline(source, window, hop)
+        _row(recognizer, name, {"start": m.start, "end": m.end}, m)
+        for m in recognizer.timeline(source, window, hop)
     ]
 
 
-def _row(recognizer, name, span, label, probabilities):
+def _row(recognizer, name, span, moment):
     probabilities = {
         f"p_{emotion}": round(probability, 6)
         for emotion, probability in zip(
-            recognizer.emotions, probabilities.tolist()
+            recognizer.emotions, moment.probabilities.tolist()
         )
     }
-    return {"file": name, **span, "emotion": label, **probabilities}
+    row = {"file": name, **span, "emotion": moment.label, **probabilities}
+    return {**row, "warning": moment.warning}
 
 
 def _print_csv(row, first):
@@ -134,10 +136,11 @@ def _print_json(row, first):
 
 
 def _print_text(row, first):
-    """File, time if any, emotion and its probability, for a person."""
+    """File, time, emotion, its probability, warning, for a person."""
     span = [f"{row[k]:.2f}" for k in ("start", "end") if k in row]
     probability = f"{row['p_' + row['emotion']]:.3f}"
-    print(row["file"], *span, row["emotion"], probability, sep="\t")
+    words = [printable(row["file"]), *span, row["emotion"], probability]
+    print(*words, *filter(None, [row["warning"]]), sep="\t")
 
 
 FORMS: dict[str, Callable[[dict, bool], None]] = {
@@ -179,12 +182,34 @@ def predict(
     for name in bar:
         try:
             rows = rows_of(recognizer, name, window, hop)
-        except InputError as error:
+        except Exception as error:  # of this file, not of the others
             unusable += 1
-            bar.write(f"error: {error}", file=sys.stderr)
+            bar.write(f"error: {_reason(name, error)}", file=sys.stderr)
             continue
+        for warning in _warnings(rows):
+            bar.write(f"warning: {warning}", file=sys.stderr)
         for row in rows:
             FORMS[form](row, first)
             first = False
         sys.stdout.flush()  # whoever reads a pipe sees each recording at once
     return unusable
+
+
+def _reason(name, error):
+    """Why a recording could not be used, in one line."""
+    if isinstance(error, InputError):
+        return printable(str(error))
+    kind, text = type(error).__name__, str(error).strip().splitlines()[:1]
+    return printable(
+        f"{name}: the model failed ({': '.join([kind, *text])}); if it is too "
+        "long for this machine's memory, give a shorter --window, e.g. 4."
+    )
+
+
+def _warnings(rows):
+    """Each warning of a recording, once."""
+    counts = Counter(row["warning"] for row in rows if row["warning"])
+    for warning, count in counts.items():
+        name = printable(rows[0]["file"])
+        where = f" in {count} of {len(rows)} windows" if len(rows) > 1 else ""
+        yield f"{name}: {warning}{where}"

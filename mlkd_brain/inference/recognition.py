@@ -8,22 +8,32 @@ import math
 from typing import Any, NamedTuple
 
 import torch
+from speechbrain.utils.logger import get_logger
 
-from mlkd_brain.audio import SAMPLE_RATE, read_checked, read_mono
+from mlkd_brain.audio import SAMPLE_RATE, read_checked, silence
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.padding import samples_of
 
+logger = get_logger(__name__)
 SHORTEST_SECONDS = 0.025  # span of the first frame
-MAX_WINDOWS = 8  # of a batch
+#: A longer recording is classified in windows: attention's memory grows with the
+#: square of the length.
+LONGEST_SECONDS = 60
+WINDOW_SECONDS = 30  # the most that a window of such a recording has
+BATCH_SECONDS = 32  # of windows that are computed together
 
 
 class Moment(NamedTuple):
-    """One window of a timeline: seconds, probabilities (classes,), class."""
+    """A window, or a recording: seconds, probabilities (classes,), class.
+
+    ``warning`` is why they may mean little; "" if nothing is known.
+    """
 
     start: float
     end: float
     probabilities: torch.Tensor
     label: str
+    warning: str = ""
 
 
 class Recognition:
@@ -71,7 +81,9 @@ class Recognition:
         return probabilities, score, index, [self.emotions[i] for i in index]
 
     def classify_file(self, path: Any) -> tuple:
-        """Classify one recording of any rate and channel count.
+        """Classify one recording of any rate, channel count and length.
+
+        What ``recognize`` warns of is logged.
 
         Arguments
         ---------
@@ -88,7 +100,47 @@ class Recognition:
         tuple
             As ``classify_batch``, with a batch of 1.
         """
-        return self.classify_batch(read_speech(path))
+        whole = self.recognize(path)
+        if whole.warning:
+            logger.warning(f"{path}: {whole.warning}")
+        probabilities = whole.probabilities[None]
+        score, index = probabilities.max(dim=-1)
+        return probabilities, score, index, [whole.label]
+
+    def recognize(self, path: Any) -> Moment:
+        """Classify one recording, however long it is.
+
+        Beyond ``LONGEST_SECONDS`` its logits are the mean over windows of equal
+        length, which bounds the memory.
+
+        Arguments
+        ---------
+        path : str or pathlib.Path or file
+            The recording.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, or is shorter than 25 ms.
+
+        Returns
+        -------
+        Moment
+            From 0 s to its end.
+        """
+        wav = read_checked(path, SHORTEST_SECONDS)
+        warnings, spans = [silence(wav)], [(0, len(wav))]
+        if len(wav) > LONGEST_SECONDS * SAMPLE_RATE:
+            spans = equal_spans(len(wav))
+            warnings.append(
+                f"lasts {len(wav) / SAMPLE_RATE:.0f} s: the mean over "
+                f"{len(spans)} windows; --window 4 gives a timeline"
+            )
+        lengths = torch.tensor([end - start for start, end in spans])
+        logits = self._logits_of(wav, spans)
+        mean = (logits * lengths[:, None]).sum(0) / lengths.sum()
+        warning = "; ".join(filter(None, warnings))
+        return self._moment(0, len(wav), mean, warning)
 
     def timeline(
         self, path: Any, window: float = 4.0, hop: float = 1.0
@@ -112,7 +164,7 @@ class Recognition:
         list of Moment
             In order of time.
         """
-        return self.moments(read_speech(path), window, hop)
+        return self.moments(read_checked(path, SHORTEST_SECONDS), window, hop)
 
     def moments(
         self, wav: torch.Tensor, window: float = 4.0, hop: float = 1.0
@@ -141,36 +193,42 @@ class Recognition:
             In order of time.
         """
         spans = window_spans(len(wav), window, hop)
-        moments = []
-        for first in range(0, len(spans), MAX_WINDOWS):
-            some = spans[first : first + MAX_WINDOWS]
-            wavs = [wav[start:end] for start, end in some]
-            batch = torch.nn.utils.rnn.pad_sequence(wavs, batch_first=True)
-            lengths = torch.tensor([len(wav) for wav in wavs])
-            rows, _, _, labels = self.classify_batch(
-                batch, lengths / batch.shape[1]
-            )
-            moments += [
-                Moment(start / SAMPLE_RATE, end / SAMPLE_RATE, row, label)
-                for (start, end), row, label in zip(some, rows, labels)
-            ]
-        return moments
+        return [
+            self._moment(start, end, logits, silence(wav[start:end]))
+            for (start, end), logits in zip(spans, self._logits_of(wav, spans))
+        ]
+
+    def _moment(self, start, end, logits, warning):
+        probabilities = torch.softmax(logits, dim=-1)
+        label = self.emotions[int(probabilities.argmax())]
+        seconds = start / SAMPLE_RATE, end / SAMPLE_RATE
+        return Moment(*seconds, probabilities, label, warning)
+
+    def _logits_of(self, wav, spans):
+        """Logits of parts of a waveform, some at a time, (spans, classes)."""
+        longest = max(end - start for start, end in spans)
+        together = max(1, int(BATCH_SECONDS * SAMPLE_RATE / longest))
+        found = []
+        for first in range(0, len(spans), together):
+            parts = [wav[a:b] for a, b in spans[first : first + together]]
+            batch = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
+            lengths = torch.tensor([len(part) for part in parts])
+            with torch.inference_mode():
+                found.append(self.logits(batch, lengths).float().cpu())
+        return torch.cat(found)
 
 
-def read_speech(path: Any) -> torch.Tensor:
-    """Read a recording to classify, (time,), 16 kHz.
+def equal_spans(samples: int) -> list[tuple[int, int]]:
+    """Windows of at most ``WINDOW_SECONDS``, as few and as equal as can be.
 
-    A file is as long as its header says; a pipe's header cannot know.
+    Example
+    -------
+    >>> equal_spans(40 * SAMPLE_RATE)
+    [(0, 320000), (320000, 640000)]
     """
-    if not hasattr(path, "read"):
-        return read_checked(path, SHORTEST_SECONDS)
-    wav = read_mono(path)
-    if len(wav) < SHORTEST_SECONDS * SAMPLE_RATE:
-        raise InputError(
-            f"{path}: lasts {len(wav) / SAMPLE_RATE:.3f} s, at least "
-            f"{SHORTEST_SECONDS} s are needed."
-        )
-    return wav
+    count = math.ceil(samples / (WINDOW_SECONDS * SAMPLE_RATE))
+    edges = [samples * i // count for i in range(count + 1)]
+    return list(zip(edges, edges[1:]))
 
 
 def window_spans(

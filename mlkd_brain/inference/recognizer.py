@@ -20,6 +20,7 @@ from mlkd_brain.inference.loading import TrainedRun, labels_in_order
 from mlkd_brain.inference.recognition import Recognition
 from mlkd_brain.inference.safe_weights import is_local, refuse_harmful
 from mlkd_brain.names import HPARAMS
+from mlkd_brain.optional import refuse_missing_device
 
 
 class EmotionRecognizer(Recognition, Pretrained):
@@ -116,24 +117,25 @@ def load_recognizer(
         Written by ``mlkd export`` (speechbrain, onnx, onnx-int8,
         onnx-weights8), or the ``output_folder`` of a run.
     device : str, optional
-        Where torch computes; the GPU if there is one, by default.
+        Where to compute; the GPU if there is one, by default.
 
     Raises
     ------
     InputError
-        If the folder holds nothing of these.
+        If the folder holds nothing of these, or there is no such device.
 
     Returns
     -------
     EmotionRecognizer or OnnxRecognizer
     """
     folder = pathlib.Path(folder)
-    run_opts = {"device": device} if device else None
     if (folder / "model.onnx").is_file():
         # onnxruntime is optional
         from mlkd_brain.inference.onnx_recognizer import OnnxRecognizer
 
-        return OnnxRecognizer(folder)
+        return OnnxRecognizer(folder, device=device)
+    refuse_missing_device(device)
+    run_opts = {"device": device} if device else None
     if (folder / "save").is_dir():
         return EmotionRecognizer.from_run(folder, run_opts=run_opts)
     if (folder / HPARAMS).is_file():

@@ -10,6 +10,7 @@ Authors
 from typing import Any
 
 import yaml
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from speechbrain.utils.fetching import FetchFrom, fetch, guess_source
 from speechbrain.utils.parameter_transfer import Pretrainer
@@ -58,9 +59,7 @@ class SafePretrainer(Pretrainer):
         self.files = files
         self.add_custom_hooks(
             {
-                name: lambda module, path: module.load_state_dict(
-                    load_file(path)
-                )
+                name: _load_weights
                 for name, file in files.items()
                 if file.endswith(".safetensors")
             }
@@ -91,6 +90,16 @@ class SafePretrainer(Pretrainer):
             path = fetch(file, default_source, self.collect_in, **options)
             self.paths[name] = str(path)
             self.is_local.append(name)
+
+
+def _load_weights(module, path):
+    try:
+        module.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise InputError(
+            f"{path}: cannot be loaded ({str(error).strip().splitlines()[0]}); "
+            "it is damaged, or of another model. Export it again."
+        ) from None
 
 
 def is_local(source: Any) -> bool:

@@ -14,7 +14,6 @@ from typing import Any
 
 import speechbrain as sb
 import torch
-import torch.nn.functional as F
 from sklearn.metrics import accuracy_score, recall_score
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.logger import get_logger
@@ -22,14 +21,24 @@ from torch.nn.utils import get_total_norm
 
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.data.samplers import LengthBucketSampler
+from mlkd_brain.errors import InputError
 from mlkd_brain.method.gradients import gradient_norms, shares
 from mlkd_brain.method.lobes import Classification, EmotionClassifier, freeze
-from mlkd_brain.method.losses import UNLABELLED
+from mlkd_brain.method.losses import (
+    UNLABELLED,
+    balanced_weights,
+    label_loss,
+)
 from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherTargets
 from mlkd_brain.names import SELECTION
 from mlkd_brain.run.brain import ResumableBrain
-from mlkd_brain.run.epoch_clock import EpochClock, throughput, time_left
+from mlkd_brain.run.console import (
+    close_console,
+    show_epoch,
+    show_progress,
+)
+from mlkd_brain.run.epoch_clock import EpochClock, seconds_left, throughput
 from mlkd_brain.run.processes import gather, rank_and_size, sum_by_name
 from mlkd_brain.run.step_memory import SavedActivations, describe_memory
 from mlkd_brain.run.step_seed import seed_step
@@ -44,9 +53,10 @@ class EmotionBrain(ResumableBrain):
 
     Modules: ``model``, an ``EmotionClassifier``. Hparams: ``checkpointer``,
     ``epoch_counter``, ``learning_rate``, ``number_of_epochs`` and
-    ``train_logger``. A batch has ``sig`` and ``emo_encoded``. The epoch with the
-    best UA on the validation speaker is kept. The log gives the fractions of
-    each epoch's time: waiting for data, the model, the optimiser.
+    ``train_logger``; ``spec_augment``, if there is one. A batch has ``sig``
+    and ``emo_encoded``. The epoch with the best UA on the validation speaker is
+    kept. The log gives the fractions of each epoch's time: waiting for data,
+    the model, the optimiser.
     """
 
     learner = "model"  # its name in the log
@@ -61,29 +71,36 @@ class EmotionBrain(ResumableBrain):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        self.noprogressbar |= not show_progress()
         # SpeechBrain would shorten every gradient to a norm of 0
         self.max_grad_norm = self.max_grad_norm or math.inf
         self.clock = EpochClock(self.device)
         self.memory_to_log = False
         self.examples_to_log = 0
         self.steps: Any = None  # of all epochs; known in fit_fold
+        # neither is in the paper, nor in every yaml
+        self.spec_augment = getattr(self.hparams, "spec_augment", None)
+        self.class_weights: torch.Tensor | None = None
 
     def fit_fold(self, datasets: dict[str, DynamicItemDataset]) -> None:
         """Train on one part of a fold and validate on another.
 
         Hparams, besides those of the class: ``batch_size``, ``bucket_jitter``,
-        ``seed``, ``train_dataloader_opts`` and ``valid_dataloader_opts``.
+        ``seed``, ``train_dataloader_opts`` and ``valid_dataloader_opts``; if
+        there are any, ``class_weights``, ``balanced_sampling``, ``n_classes``.
 
         Arguments
         ---------
         datasets : dict
             "train" and "valid", see ``mlkd_brain.data.pipelines.dataio_prep``.
         """
+        labels = self._balance(datasets["train"])
         # under this name fit looks for the sampler, to set its epoch
         self.train_sampler = self._batches(
             datasets["train"],
             self.hparams.bucket_jitter,
             self.grad_accumulation_factor,
+            labels,
         )
         self.memory_to_log = True
         batches = self.hparams.number_of_epochs * len(self.train_sampler)
@@ -105,8 +122,27 @@ class EmotionBrain(ResumableBrain):
                 **self.hparams.valid_dataloader_opts,
             },
         )
+        self._close_console()
 
-    def _batches(self, dataset, bucket_jitter, steps_multiple=1):
+    def _balance(self, dataset):
+        """Set ``class_weights``; the labels where batches are balanced too."""
+        weighted = getattr(self.hparams, "class_weights", None)
+        sampled = getattr(self.hparams, "balanced_sampling", False)
+        if weighted not in (None, "balanced"):
+            raise InputError(
+                f"Bad value '{weighted}' for class_weights, expected 'balanced' "
+                "or null."
+            )
+        if not weighted and not sampled:
+            return None
+        with dataset.output_keys_as(["emo_encoded"]):  # reads no audio
+            labels = torch.cat([item["emo_encoded"] for item in dataset])
+        if weighted:
+            weights = balanced_weights(labels, self.hparams.n_classes)
+            self.class_weights = weights.to(self.device)
+        return labels.tolist() if sampled else None
+
+    def _batches(self, dataset, bucket_jitter, steps_multiple=1, labels=None):
         return LengthBucketSampler(
             [dataset.data[key]["duration"] for key in dataset.data_ids],
             self.hparams.batch_size,
@@ -114,6 +150,7 @@ class EmotionBrain(ResumableBrain):
             self.hparams.seed,
             steps_multiple,
             *rank_and_size(),
+            labels,
         )
 
     def _train_loader_specifics(self, dataset, loader_kwargs):
@@ -124,6 +161,8 @@ class EmotionBrain(ResumableBrain):
         """Classify a batch: logits, hidden states and frame mask."""
         wav_lens = batch.sig.lengths  # as loaded: on the CPU they are at hand
         batch = batch.to(self.device, non_blocking=True)
+        if self.spec_augment is not None:
+            self.spec_augment.choose(batch.id)
         if not self.memory_to_log or stage != sb.Stage.TRAIN:
             return self.modules.model(batch.sig.data, wav_lens)
         with SavedActivations(self.modules.parameters()) as saved:
@@ -196,7 +235,8 @@ class EmotionBrain(ResumableBrain):
 
     def objective(self, predictions, labels, batch, stage) -> tuple:
         """Loss, (), and the terms to be logged by name: cross-entropy."""
-        loss = F.cross_entropy(predictions.logits, labels)
+        weights = self.class_weights if stage == sb.Stage.TRAIN else None
+        loss = label_loss(predictions.logits, labels, weights)
         return loss, {"ce": loss}
 
     def on_fit_start(self) -> None:
@@ -239,14 +279,16 @@ class EmotionBrain(ResumableBrain):
                 self.clock.seconds, sum_by_name(gather(self.clock.counts))
             )
             return
+        epochs = self.hparams.number_of_epochs
+        left = seconds_left(
+            time.monotonic() - self.started,
+            epoch - self.first_epoch,
+            epochs - epoch,
+        )
         self.hparams.train_logger.log_stats(
             stats_meta={
                 "epoch": epoch,
-                "time left": time_left(
-                    time.monotonic() - self.started,
-                    epoch - self.first_epoch,
-                    self.hparams.number_of_epochs - epoch,
-                ),
+                "time left, s": left,
                 **self.throughput,
             },
             train_stats=self.train_stats,
@@ -260,6 +302,22 @@ class EmotionBrain(ResumableBrain):
             },
             max_keys=[SELECTION],
         )
+        figures = (
+            f"training loss {self.train_stats['loss']:.3f}, validation UA "
+            f"{100 * stats['UA']:.1f} %"
+        )
+        show_epoch(epoch, epochs, figures, left)
+
+    def _close_console(self):
+        epochs = self.hparams.number_of_epochs
+        best = self.checkpointer.find_checkpoint(max_key=SELECTION)
+        trained = (
+            f"{self.hparams.epoch_counter.current} of {epochs} epochs, best "
+            f"validation UA {100 * best.meta['UA']:.1f} % in epoch "
+            f"{best.meta['epoch']}"
+        )
+        folder = self.checkpointer.checkpoints_dir.parent
+        close_console(folder, trained, self.first_epoch >= epochs)
 
     def _gradient_stats(self):
         """What the log says of the epoch's gradients: how often clipped."""
@@ -379,6 +437,7 @@ class DistillationBrain(EmotionBrain):
             self.targets.blocks,
             predictions.frame_mask,
             labels,
+            self.class_weights,
         )
         if 0 < self.step <= self.hparams.gradient_share_batches:
             weighted = self.hparams.objective.weighted(terms)

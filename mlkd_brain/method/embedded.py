@@ -15,6 +15,7 @@ Authors
 import hashlib
 import pathlib
 import re
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -55,7 +56,7 @@ def random_seed(source: str | pathlib.Path) -> int | None:
     return int(named[1]) if named else None
 
 
-def random_model(config, seed: int) -> torch.nn.Module:
+def random_model(config, seed: int) -> Any:
     """A model of transformers with random weights of a seed.
 
     Arguments

@@ -74,12 +74,16 @@ class SpeechEncoder(HFTransformersInterface):
         The paper's student keeps the even ones.
     freeze_feature_extractor : bool
         Whether the conv layers stay as they were pretrained.
+    freeze_transformer : bool
+        Whether all the other layers stay as they were.
     layerdrop : float
         Probability of skipping a block in training, in [0, 1]. A skipped block
         has no hidden state of its own to distil.
     gradient_checkpointing : bool
         Whether a block's inner activations are computed again for its gradient
         rather than kept: less memory, more time, the same gradient.
+    augmentation : mlkd_brain.method.spec_augment.SpecAugment, optional
+        Masks what the transformer gets, in training.
 
     Raises
     ------
@@ -97,6 +101,8 @@ class SpeechEncoder(HFTransformersInterface):
     """
 
     normalize_wav = False  # whether waveforms are normalised first
+    augmentation: Any = None
+    model: Any
 
     def __new__(
         cls, source: str = "", save_path: Any = DOWNLOADS, *args, **kwargs
@@ -118,6 +124,8 @@ class SpeechEncoder(HFTransformersInterface):
         freeze_feature_extractor: bool = True,
         layerdrop: float = 0.0,
         gradient_checkpointing: bool = False,
+        freeze_transformer: bool = False,
+        augmentation: Any = None,
     ):
         self.source = source
         with _readable(source), _quiet_transformers():
@@ -127,6 +135,8 @@ class SpeechEncoder(HFTransformersInterface):
         if seed is not None:
             self.model = random_model(self.model.config, seed)
         self._set_layerdrop(layerdrop)
+        if freeze_transformer:
+            self._freeze_transformer()
         if freeze_feature_extractor:
             self._freeze_convs()
         if gradient_checkpointing:
@@ -141,6 +151,7 @@ class SpeechEncoder(HFTransformersInterface):
         if kept_layers is not None:
             self.keep_blocks(kept_layers)
         self._prepare()
+        self.augmentation = augmentation
         logger.info(
             f"encoder {source}: {len(self.block_list)} blocks, "
             f"{sum(p.numel() for p in self.parameters()):,} parameters"
@@ -227,6 +238,25 @@ class SpeechEncoder(HFTransformersInterface):
     def _freeze_convs(self):
         """Leave the conv layers as they were pretrained."""
         raise NotImplementedError
+
+    @property
+    def conv_modules(self) -> list[torch.nn.Module]:
+        """The conv layers."""
+        raise NotImplementedError
+
+    def _freeze_transformer(self):
+        """Leave all but the conv layers as they were pretrained."""
+        learned = {p for convs in self.conv_modules for p in convs.parameters()}
+        for parameter in {*self.model.parameters()} - learned:
+            parameter.requires_grad_(False)
+
+    def augmented(
+        self, hidden: torch.Tensor, frame_mask: torch.Tensor
+    ) -> torch.Tensor:
+        """What the transformer gets: masked in training, if that is asked for."""
+        if self.augmentation is None or not self.training:
+            return hidden
+        return self.augmentation(hidden, frame_mask)
 
     def _prepare(self):
         """What is done to every model, pretrained or still to be loaded."""

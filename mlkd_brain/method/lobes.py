@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from mlkd_brain.method.encoders import SpeechEncoder
-from mlkd_brain.method.padding import mean_over_frames
+from mlkd_brain.method.pooling import make_pooling
 
 
 class Classification(NamedTuple):
@@ -23,7 +23,7 @@ class Classification(NamedTuple):
 
 
 class EmotionClassifier(torch.nn.Module):
-    """Encoder, mean over valid frames, one fully connected layer.
+    """Encoder, pooling over valid frames, one fully connected layer.
 
     Teacher and student alike; they differ in the blocks of their encoder.
 
@@ -33,6 +33,9 @@ class EmotionClassifier(torch.nn.Module):
         Turns waveforms into hidden states.
     n_classes : int
         Number of emotions.
+    pooling : str
+        From frames to one vector, one of ``mlkd_brain.method.pooling.POOLINGS``;
+        "mean" is the paper's.
 
     Example
     -------
@@ -42,10 +45,13 @@ class EmotionClassifier(torch.nn.Module):
     torch.Size([2, 4])
     """
 
-    def __init__(self, encoder: SpeechEncoder, n_classes: int):
+    def __init__(
+        self, encoder: SpeechEncoder, n_classes: int, pooling: str = "mean"
+    ):
         super().__init__()
         self.encoder = encoder
-        self.head = torch.nn.Linear(encoder.hidden_size, n_classes)
+        self.pooling = make_pooling(pooling, encoder.hidden_size)
+        self.head = torch.nn.Linear(self.pooling.output_size, n_classes)
 
     def forward(
         self, wavs: torch.Tensor, wav_lens: torch.Tensor | None = None
@@ -65,7 +71,7 @@ class EmotionClassifier(torch.nn.Module):
             Logits, hidden states and frame mask.
         """
         encoding = self.encoder(wavs, wav_lens)
-        pooled = mean_over_frames(encoding.last, encoding.frame_mask)
+        pooled = self.pooling(encoding.last, encoding.frame_mask)
         with torch.autocast(pooled.device.type, enabled=False):
             logits = self.head(pooled)
         return Classification(logits, encoding.blocks, encoding.frame_mask)
@@ -79,7 +85,8 @@ def copy_teacher(
     """Start a student from a trained teacher, in place.
 
     Block i of the student becomes the teacher's block ``kept_layers[i - 1]``;
-    conv encoder, projections, positional conv and classifier are copied too.
+    conv encoder, projections, positional conv, pooling and classifier are copied
+    too.
 
     Source: the paper's initialisation, ``kept_layers`` = 2, 4, ..., 12.
 

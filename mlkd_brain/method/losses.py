@@ -314,6 +314,7 @@ class MultiLevelObjective(torch.nn.Module):
         teacher_blocks: Sequence[torch.Tensor],
         frame_mask: torch.Tensor,
         labels: torch.Tensor,
+        class_weights: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Total loss and its unweighted terms.
 
@@ -323,6 +324,8 @@ class MultiLevelObjective(torch.nn.Module):
             As for the two levels.
         labels : torch.Tensor
             Class indices, (batch,).
+        class_weights : torch.Tensor, optional
+            Of the cross-entropy, see ``label_loss``.
 
         Returns
         -------
@@ -332,7 +335,7 @@ class MultiLevelObjective(torch.nn.Module):
             "ce" and "kl" in nats, "mse" without unit, each ().
         """
         terms = {
-            "ce": label_loss(student_logits, labels),
+            "ce": label_loss(student_logits, labels, class_weights),
             "kl": self.logit_level(student_logits, teacher_logits),
             "mse": self.feature_level(
                 student_blocks, teacher_blocks, frame_mask
@@ -369,7 +372,11 @@ class MultiLevelObjective(torch.nn.Module):
             self.scales[index] = 1.0 if tiny else norms["ce"] / norms[name]
 
 
-def label_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def label_loss(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    class_weights: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Cross-entropy over the labelled utterances; 0 if there are none.
 
     Arguments
@@ -378,6 +385,8 @@ def label_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         Unnormalised scores, (batch, classes).
     labels : torch.Tensor
         Class indices, -100 without a label, (batch,).
+    class_weights : torch.Tensor, optional
+        Factor for the utterances of each class, (classes,).
 
     Returns
     -------
@@ -391,6 +400,36 @@ def label_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """
     labelled = (labels != UNLABELLED).sum().clamp(min=1)
     total = F.cross_entropy(
-        logits.float(), labels, reduction="sum", ignore_index=UNLABELLED
+        logits.float(),
+        labels,
+        class_weights,
+        reduction="sum",
+        ignore_index=UNLABELLED,
     )
     return total / labelled
+
+
+def balanced_weights(labels: torch.Tensor, n_classes: int) -> torch.Tensor:
+    """Weights with which every class counts alike; 1 on average.
+
+    Arguments
+    ---------
+    labels : torch.Tensor
+        Class indices of all training utterances, -100 without a label.
+    n_classes : int
+        Number of classes. One without an utterance has the weight 0.
+
+    Returns
+    -------
+    torch.Tensor
+        (classes,)
+
+    Example
+    -------
+    >>> balanced_weights(torch.tensor([0, 0, 0, 1]), 2)
+    tensor([0.6667, 2.0000])
+    """
+    counts = torch.bincount(labels[labels != UNLABELLED], minlength=n_classes)
+    present = counts > 0
+    equal = counts.sum() / present.sum()
+    return torch.where(present, equal / counts.clamp(min=1), 0.0)

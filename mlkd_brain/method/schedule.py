@@ -1,11 +1,21 @@
-"""The learning rate of each step: constant, or up and then down.
+"""The learning rate of each step: up, and then along a shape.
 
 Authors
  * The MLKD team 2026
 """
 
+import math
+
 import torch
-from speechbrain.nnet.schedulers import LinearWarmupScheduler
+
+from mlkd_brain.errors import InputError
+
+#: Share of the peak, by the share of the steps after the rise that is left.
+SHAPES = {
+    "constant": lambda left: 1.0,
+    "linear": lambda left: left,
+    "cosine": lambda left: (1 - math.cos(math.pi * left)) / 2,
+}
 
 
 class LearningRate:
@@ -17,7 +27,15 @@ class LearningRate:
         Highest value.
     warmup_share : float, optional
         Fraction of all steps in which it rises from 0 to the peak, in [0, 1);
-        in the others it falls to 0. Without it the rate is constant.
+        without it the first step has the peak.
+    shape : str, optional
+        After the rise: "constant", or "linear" or "cosine" to 0 at the last
+        step. By default linear after a rise, and else constant.
+
+    Raises
+    ------
+    InputError
+        If there is no such shape.
 
     Example
     -------
@@ -26,18 +44,34 @@ class LearningRate:
     [0.5, 1.0, 0.5, 0.0]
     >>> LearningRate(peak=1.0).at(9, steps=10)
     1.0
+    >>> round(LearningRate(peak=1.0, shape="cosine").at(5, steps=10), 6)
+    0.5
     """
 
-    def __init__(self, peak: float, warmup_share: float | None = None):
+    def __init__(
+        self,
+        peak: float,
+        warmup_share: float | None = None,
+        shape: str | None = None,
+    ):
+        shape = shape or ("constant" if warmup_share is None else "linear")
+        if shape not in SHAPES:
+            raise InputError(
+                f"Bad value '{shape}' for lr_schedule, expected one of "
+                f"{list(SHAPES)}."
+            )
         self.peak, self.warmup_share = peak, warmup_share
+        self.shape = SHAPES[shape]
+        self.is_constant = shape == "constant" and not warmup_share
 
     def at(self, step: int, steps: int) -> float:
         """Rate of a step, counted from 1, among all steps."""
-        if self.warmup_share is None:
+        if self.is_constant:
             return self.peak
-        warmup = round(self.warmup_share * steps)
-        schedule = LinearWarmupScheduler(self.peak, warmup, steps)
-        return schedule.calculate_lr(step)
+        warmup = round((self.warmup_share or 0.0) * steps)
+        if step < warmup:
+            return self.peak * step / warmup
+        return self.peak * self.shape((steps - step) / max(1, steps - warmup))
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -15,6 +15,7 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.names import HPARAMS, SELECTION
 from mlkd_brain.run.checkpoint_files import find_damage
 from mlkd_brain.run.checkpoints import AtomicCheckpointer
+from mlkd_brain.run.description import Built, describe_run, imported
 from mlkd_brain.run.protocol import read_settings
 
 logger = get_logger(__name__)
@@ -113,8 +114,8 @@ def start_student(hparams: dict[str, Any]) -> dict[str, Any] | None:
     Raises
     ------
     InputError
-        If ``initialisation`` is neither, there is no teacher, the student's test
-        speaker is among the teacher's training or validation speakers, or its
+        If ``initialisation`` is neither, there is no teacher, it is another
+        model than the yaml's, the student's test speaker is among the teacher's training or validation speakers, or its
         validation speaker among the teacher's training speakers.
 
     Returns
@@ -132,6 +133,7 @@ def start_student(hparams: dict[str, Any]) -> dict[str, Any] | None:
         return None
     folder = hparams["teacher_folder"]
     remedy = training_command("teacher", hparams)
+    _refuse_other_model(folder, hparams, remedy)
     summary = recover_best(hparams["teacher"], f"{folder}/save", remedy)
     _refuse_held_out_speakers(folder, hparams["output_folder"], remedy)
     if initialisation == "teacher":
@@ -143,6 +145,25 @@ def start_student(hparams: dict[str, Any]) -> dict[str, Any] | None:
             hparams["model"], hparams["teacher"], hparams["teacher_layers"]
         )
     return summary
+
+
+def _refuse_other_model(folder, hparams, remedy):
+    """Weights fit another model of the same shapes, which computes otherwise."""
+    if not (pathlib.Path(folder) / HPARAMS).is_file():
+        return  # there is no run, which is refused next
+    run = describe_run(folder)
+    built, own = run.get("model"), type(hparams["teacher"])
+    poolings = [x.get("pooling", "mean") for x in (run, hparams)]
+    if isinstance(built, Built) and imported(built.class_name) is not own:
+        difference = f"model {built.class_name}, not {own.__name__}"
+    elif poolings[0] != poolings[1]:
+        difference = f"pooling {poolings[0]}, not {poolings[1]}"
+    else:
+        return
+    raise InputError(
+        f"{folder}: was trained with {difference}, as this student's yaml has "
+        f"it. Give both the same, or train anew: `{remedy}`."
+    )
 
 
 def _refuse_held_out_speakers(teacher_folder, output_folder, remedy):

@@ -4,13 +4,18 @@ Authors
  * The MLKD team 2026
 """
 
+import pathlib
+
 import torch
+from speechbrain.utils.logger import get_logger
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from mlkd_brain.method.encoders import Encoding, SpeechEncoder
 from mlkd_brain.method.padding import ValidGroupNorm, valid_mask, zero_padding
+
+logger = get_logger(__name__)
 
 #: transformers' attention, its mask made without a look at it.
 UNASKED = "sdpa_mask_unasked"
@@ -35,8 +40,21 @@ class Wav2Vec2Encoder(SpeechEncoder):
 
     def _take_settings(self, source, save_path):
         self.model.config.apply_spec_augment = False
-        self.load_feature_extractor(source, cache_dir=save_path)
-        self.normalize_wav = bool(self.feature_extractor.do_normalize)
+        if _says_nothing(pathlib.Path(source)):
+            self.normalize_wav = normalises_by_default(self.model.config)
+            logger.warning(
+                f"encoder {source} has no preprocessor_config.json; waveforms "
+                f"are {'' if self.normalize_wav else 'not '}normalised to zero "
+                "mean and unit variance, as its family was pretrained."
+            )
+        else:
+            self.load_feature_extractor(source, cache_dir=save_path)
+            self.normalize_wav = bool(self.feature_extractor.do_normalize)
+
+    @property
+    def conv_modules(self) -> list[torch.nn.Module]:
+        """The conv layers."""
+        return [self.model.feature_extractor]
 
     def _freeze_convs(self):
         # this also tells transformers not to ask for a gradient of the
@@ -46,6 +64,7 @@ class Wav2Vec2Encoder(SpeechEncoder):
 
     def _prepare(self):
         super()._prepare()
+        self.model.encoder.register_forward_pre_hook(self._augment)
         if self.model.config._attn_implementation == "sdpa":
             self.model.config._attn_implementation = UNASKED
         self._keep_padding_out()
@@ -62,6 +81,13 @@ class Wav2Vec2Encoder(SpeechEncoder):
         for layer in getattr(positional, "layers", []):
             layer.register_forward_pre_hook(zero_padding)
             self._frame_convs.append(layer)
+
+    def _augment(self, transformer, inputs):
+        """Forward pre-hook of the transformer, whose input is masked."""
+        if self.augmentation is None:
+            return None
+        hidden, *others = inputs
+        return self.augmented(hidden, self._valid_frames), *others
 
     def _set_lengths(self, samples, frames):
         """Valid lengths of a batch for these modules, None if all are valid."""
@@ -95,6 +121,7 @@ class Wav2Vec2Encoder(SpeechEncoder):
             frames = frame_mask.sum(1)
             attention_mask = valid_mask(samples, wav.shape[1], wav.device)
         self._set_lengths(samples, frames)
+        self._valid_frames = frame_mask
         output = self.model(
             wav, attention_mask=attention_mask, output_hidden_states=True
         )
@@ -107,3 +134,30 @@ class Wav2Vec2Encoder(SpeechEncoder):
         """Frames that are made of so many samples (int or tensor) at 16 kHz."""
         frames = self.model._get_feat_extract_output_lengths(samples)
         return frames if isinstance(samples, torch.Tensor) else int(frames)
+
+
+def _says_nothing(folder):
+    """Whether a local folder does not say how waveforms are prepared."""
+    names = ("preprocessor_config.json", "processor_config.json")
+    return folder.is_dir() and not any((folder / n).is_file() for n in names)
+
+
+def normalises_by_default(config) -> bool:
+    """Whether a model without preprocessor_config.json gets normalised speech.
+
+    Arguments
+    ---------
+    config : transformers.PretrainedConfig
+        Of the model.
+
+    Example
+    -------
+    >>> from transformers import HubertConfig, WavLMConfig
+    >>> normalises_by_default(HubertConfig()), normalises_by_default(WavLMConfig())
+    (True, False)
+    """
+    # all published models do, but WavLM base, which was pretrained without
+    return (
+        config.model_type != "wavlm"
+        or getattr(config, "feat_extract_norm", "layer") == "layer"
+    )

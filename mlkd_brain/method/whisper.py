@@ -51,8 +51,13 @@ class WhisperEncoder(SpeechEncoder):
     def _set_layerdrop(self, layerdrop):
         self.model.layerdrop = self.model.config.encoder_layerdrop = layerdrop
 
+    @property
+    def conv_modules(self) -> list[torch.nn.Module]:
+        """The conv layers."""
+        return [self.model.conv1, self.model.conv2]
+
     def _freeze_convs(self):
-        for module in (self.model.conv1, self.model.conv2):
+        for module in self.conv_modules:
             module.requires_grad_(False)
         self.model.embed_positions.requires_grad_(False)
 
@@ -85,6 +90,7 @@ class WhisperEncoder(SpeechEncoder):
         hidden = F.gelu(self.model.conv2(hidden)).transpose(1, 2)
         # (batch, frames, features)
         frame_mask = valid_mask(self.count_frames(samples), hidden.shape[1])
+        hidden = self.augmented(hidden, frame_mask)
         hidden, bias = self._place(hidden, frame_mask if padded else None)
         blocks = []
         for layer in self.model.layers:

@@ -15,12 +15,18 @@ from typing import Any
 import numpy as np
 import pandas
 import soundfile
+from speechbrain.utils.logger import get_logger
 from tqdm import tqdm
 
-from mlkd_brain.audio import LIBRARIES, SAMPLE_RATE, read_checked
+from mlkd_brain.audio import (
+    LIBRARIES,
+    SAMPLE_RATE,
+    find_recordings,
+    read_checked,
+)
 from mlkd_brain.disk import require_space
 from mlkd_brain.errors import InputError
-from mlkd_brain.files import locked, replaced_folder
+from mlkd_brain.files import locked, refuse_unwritable, replaced_folder
 from mlkd_brain.fingerprint import fingerprint, provenance
 from mlkd_brain.names import CLEAN
 from mlkd_brain.noise import mixing
@@ -28,7 +34,7 @@ from mlkd_brain.noise.copies import acoustic_fingerprint, samples_checksum
 from mlkd_brain.noise.levels import WEIGHTINGS, measurement_filter
 from mlkd_brain.noise.sampling import NoiseSample
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
+logger = get_logger(__name__)
 CATALOGUE = "noises.csv"
 
 
@@ -118,12 +124,12 @@ class NoiseBank:
                 samples = int(self._catalogue.loc[name, "samples"])
                 for part in self.shares:
                     self.part_range(name, part)
-                lengths = {f"{name}.npy": samples}
+                lengths = {"npy": samples}
                 for weighting in WEIGHTINGS:
                     rate = 1 if weighting == "none" else 2
-                    lengths[f"{name}.{weighting}.npy"] = samples // rate + 1
-                for file, length in lengths.items():
-                    if len(self._open(file)) != length:
+                    lengths[f"{weighting}.npy"] = samples // rate + 1
+                for kind, length in lengths.items():
+                    if len(self._open(name, kind)) != length:
                         return False
         except (OSError, ValueError, KeyError, EOFError):
             return False
@@ -137,7 +143,10 @@ class NoiseBank:
         require_space(self._folder, size, "the cache of the noise recordings")
         progress = tqdm(recordings.items(), desc="preparing noise")
         with replaced_folder(self._folder) as folder:
-            rows = [self._prepare_one(*item, folder) for item in progress]
+            rows = [
+                self._prepare_one(name, path, folder / str(number))
+                for number, (name, path) in enumerate(progress)
+            ]
             pandas.DataFrame(rows).to_csv(folder / CATALOGUE, index=False)
 
     def part_range(self, noise_type: str, part: str) -> tuple[int, int]:
@@ -179,7 +188,7 @@ class NoiseBank:
         """
         start = self._start(noise_type, part, position, length)
         stop = min(start + length, self.part_range(noise_type, part)[1])
-        samples = self._open(f"{noise_type}.npy")[start:stop]
+        samples = self._open(noise_type, "npy")[start:stop]
         return mixing.loop_to_length(samples, length)
 
     def level(
@@ -203,7 +212,7 @@ class NoiseBank:
         float
             RMS level, dBov (0 dB = mean square 1).
         """
-        sums = self._open(f"{noise_type}.{weighting}.npy")
+        sums = self._open(noise_type, f"{weighting}.npy")
         # the weighted modes are measured at half the rate
         rate = 1 if weighting == "none" else 2
         start = self._start(noise_type, part, position, length) // rate
@@ -261,11 +270,19 @@ class NoiseBank:
     @property
     def _catalogue(self):
         if CATALOGUE not in self._opened:
-            table = pandas.read_csv(self._folder / CATALOGUE)
+            # names are text, "1" and "NA" too
+            table = pandas.read_csv(
+                self._folder / CATALOGUE,
+                dtype={"noise": str},
+                keep_default_na=False,
+            )
+            table["number"] = range(len(table))
             self._opened[CATALOGUE] = table.set_index("noise")
         return self._opened[CATALOGUE]
 
-    def _open(self, name):
+    def _open(self, noise_type, kind):
+        # files have numbers: a name may hold dots, as those of kinds do
+        name = f"{self._catalogue.loc[noise_type, 'number']}.{kind}"
         if name not in self._opened:
             self._opened[name] = np.load(self._folder / name, mmap_mode="r")
         return self._opened[name]
@@ -279,28 +296,27 @@ class NoiseBank:
                 "as wav files and give their folder with --noise_folder or "
                 "NOISEX92_ROOT; `make demo` runs without them."
             )
-        found = self._found()
-        wanted = list(self.noise_types or found)
+        found, passed_over = self._found()
+        wanted = [str(name) for name in self.noise_types or found]
         missing = [name for name in wanted if name not in found]
         if missing or not found:
             raise InputError(
                 f"{self.noise_folder}: has no recording of "
                 f"{', '.join(missing) or 'any noise'}; it holds "
-                f"{', '.join(found) or 'no wav, flac or ogg file'}. Add it, or "
-                "change --noise_types."
+                f"{', '.join(found) or 'no recording'}. Add it, or change "
+                "--noise_types, where a name that looks like a number has "
+                "quotes: '[\"007\"]'."
             )
+        if passed_over:
+            logger.warning(passed_over)
         return {name: found[name] for name in wanted}
 
     def _found(self):
-        """Recordings in the folder, by type."""
-        found = {}
-        for path in sorted(self.noise_folder.iterdir()):
-            # "._": AppleDouble, no recording
-            if (
-                path.suffix.lower() not in AUDIO_SUFFIXES
-                or path.name[:2] == "._"
-            ):
-                continue
+        """Recordings in the folder, by type; and what was passed over."""
+        found: dict[str, pathlib.Path] = {}
+        paths, passed_over = find_recordings(self.noise_folder)
+        for path in paths:
+            refuse_unwritable(path.stem, path)
             if path.stem in found or path.stem == CLEAN:
                 raise InputError(
                     f"{path}: the name of a recording is its type; 'clean' "
@@ -308,22 +324,22 @@ class NoiseBank:
                     "can have the same. Rename it."
                 )
             found[path.stem] = path
-        return found
+        return found, passed_over
 
     def holds_none_of_its_types(self) -> bool:
         """Whether the folder is there and has other recordings altogether."""
         if not self.noise_folder.is_dir():
             return False
-        return not set(self.noise_types or []) & set(self._found())
+        return not set(map(str, self.noise_types or [])) & set(self._found()[0])
 
-    def _prepare_one(self, name, path, folder):
+    def _prepare_one(self, name, path, file):
         waveform = read_checked(path, shortest_seconds=1.0).numpy()
-        np.save(folder / f"{name}.npy", waveform)
+        np.save(f"{file}.npy", waveform)
         sound = acoustic_fingerprint(waveform)
         for weighting in WEIGHTINGS:
             filtered, _ = measurement_filter(waveform, weighting, SAMPLE_RATE)
             sums = np.concatenate([[0.0], np.cumsum(np.square(filtered))])
-            np.save(folder / f"{name}.{weighting}.npy", sums)
+            np.save(f"{file}.{weighting}.npy", sums)
         row = {"noise": name, "source": path.name, "samples": len(waveform)}
         row["fingerprint"] = f"fingerprint {sound}"  # text, all digits too
         for part, (start, stop) in _ranges(len(waveform), self.shares).items():

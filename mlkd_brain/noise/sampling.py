@@ -12,6 +12,8 @@ import numpy as np
 from mlkd_brain.errors import InputError
 from mlkd_brain.noise.levels import WEIGHTINGS
 
+NOISE_PER = ("epoch", "utterance")
+
 
 class NoiseSample(NamedTuple):
     """A noise type, an SNR in dB and a position in its range, in [0, 1)."""
@@ -24,8 +26,8 @@ class NoiseSample(NamedTuple):
 class NoiseSampler:
     """Samples a noise, an SNR and a segment for an utterance, and mixes them.
 
-    The sample depends on the seed, the epoch and the utterance ID alone: never
-    on workers, batches, their order, or a resume.
+    The sample depends on the seed, the epoch (unless it is one an utterance) and
+    the utterance ID alone: never on workers, batches, their order, or a resume.
 
     Arguments
     ---------
@@ -44,6 +46,11 @@ class NoiseSampler:
         validation.
     held_out_noise : str, optional
         A type that is never sampled.
+    noise_per : str
+        "epoch": an utterance has another noise in every epoch; "utterance": it
+        has one for good.
+    reverberation : mlkd_brain.noise.reverberation.Reverberation, optional
+        Rooms in which the speech is put before.
 
     Raises
     ------
@@ -69,18 +76,26 @@ class NoiseSampler:
         seed: int,
         epoch_counter: Any = None,
         held_out_noise: str | None = None,
+        noise_per: str = "epoch",
+        reverberation: Any = None,
     ):
         if weighting not in WEIGHTINGS:
             raise InputError(
                 f"Bad value '{weighting}' for weighting, expected one of "
                 f"{list(WEIGHTINGS)}."
             )
+        if noise_per not in NOISE_PER:
+            raise InputError(
+                f"Bad value '{noise_per}' for noise_per, expected one of "
+                f"{list(NOISE_PER)}."
+            )
         if not snrs_db:
             raise InputError("snrs_db is empty; give at least one, e.g. [10].")
         self.bank, self.part, self.snrs_db = bank, part, list(snrs_db)
         self.weighting, self.seed = weighting, seed
-        self.epoch_counter = epoch_counter
+        self.epoch_counter = epoch_counter if noise_per == "epoch" else None
         self.held_out_noise = held_out_noise
+        self.reverberation = reverberation
         self.types: list[str] = []
 
     def resolve(self) -> None:
@@ -89,8 +104,11 @@ class NoiseSampler:
         Raises
         ------
         InputError
-            If the held-out noise is not in the bank, or nothing else is.
+            If the held-out noise is not in the bank, or nothing else is; if
+            there are no rooms where some are asked for.
         """
+        if self.reverberation is not None:
+            self.reverberation.prepare()
         held_out = self.held_out_noise
         self.types = [name for name in self.bank.types if name != held_out]
         if held_out is not None and held_out not in self.bank.types:
@@ -125,6 +143,10 @@ class NoiseSampler:
         """The utterance with its noise, (time,), float32; see ``bank.mix``."""
         sample = self.sample(utterance)
         options = self.part, self.weighting, utterance
+        if self.reverberation is not None:
+            speech, speech_level = self.reverberation(
+                utterance, speech, speech_level, self.weighting
+            )
         return self.bank.mix(speech, speech_level, sample, *options)
 
 

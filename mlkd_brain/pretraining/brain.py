@@ -18,7 +18,8 @@ from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.pretraining.distortions import generator
 from mlkd_brain.run.brain import ResumableBrain
-from mlkd_brain.run.epoch_clock import time_left
+from mlkd_brain.run.console import show_epoch
+from mlkd_brain.run.epoch_clock import seconds_left
 
 
 class MaskedSpans:
@@ -261,15 +262,17 @@ class PretrainingBrain(ResumableBrain):
             self.throughput = self.samples / SAMPLE_RATE / self.elapsed
             self.train_stats = stats
             return
+        epochs = self.hparams.number_of_epochs
+        left = seconds_left(
+            time.monotonic() - self.started,
+            epoch - self.first_epoch,
+            epochs - epoch,
+        )
         self.hparams.train_logger.log_stats(
             stats_meta={
                 "epoch": epoch,
                 "audio hours per hour": self.throughput,
-                "time left": time_left(
-                    time.monotonic() - self.started,
-                    epoch - self.first_epoch,
-                    self.hparams.number_of_epochs - epoch,
-                ),
+                "time left, s": left,
             },
             train_stats=self.train_stats,
             valid_stats=stats,
@@ -277,3 +280,4 @@ class PretrainingBrain(ResumableBrain):
         self.checkpointer.save_and_keep_only(
             meta={"epoch": epoch, "loss": stage_loss}, num_to_keep=1
         )
+        show_epoch(epoch, epochs, f"validation loss {stage_loss:.3f}", left)

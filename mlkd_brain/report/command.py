@@ -250,6 +250,7 @@ def _notes(results):
         "mean over runs (folds and seeds) ± their standard deviation",
         f"SNR weighting: {listed(sorted({p['weighting'] for p in protocols}))}",
         *_training_noise(protocols),
+        *_missing_labels(protocols),
     ]
     if any(protocol.get("encoder_hub") for protocol in protocols):
         notes.append(f"the epoch was chosen by UA on the validation {unit}")
@@ -276,3 +277,17 @@ def _training_noise(protocols):
             "validation did not use"
         )
     return notes
+
+
+def _missing_labels(protocols):
+    """Folds whose test speakers lack a label, by what they lack."""
+    folds: dict[str, set[int]] = {}
+    for protocol in protocols:
+        missing = protocol.get("missing_labels", {}).get("test")
+        if missing:
+            folds.setdefault(listed(missing), set()).add(protocol["fold"])
+    return [
+        f"no test utterance of {labels} in fold {listed(sorted(own))}: UA of "
+        "such a fold is the mean recall of the labels that it has"
+        for labels, own in folds.items()
+    ]

@@ -1,10 +1,12 @@
 """The command ``mlkd check``: can the numbers of a study be trusted?
 
     mlkd check results
+    mlkd check my.csv
 
 It compares the files of the runs with one another: what protocol.json records
 of training and test, the labels of test.csv, the predictions. It cannot know
-what all of these agree on: a study whose every file was altered alike.
+what all of these agree on: a study whose every file was altered alike. A
+CSV is an own corpus, see ``mlkd_brain.data.corpus_check``.
 
 Authors
  * The MLKD team 2026
@@ -22,6 +24,7 @@ from typing import NamedTuple
 import pandas
 from pandas import DataFrame
 
+from mlkd_brain.data.corpus_check import main as check_corpus
 from mlkd_brain.names import CLEAN, PREDICTIONS, PROTOCOL, SAMPLE_RATE
 from mlkd_brain.report.command import add_runs
 from mlkd_brain.report.formatting import column
@@ -59,10 +62,13 @@ def main(argv: list[str]) -> int:
     int
         Exit status: 1 if there are problems.
     """
+    if any(word.lower().endswith(".csv") for word in argv):
+        return check_corpus(argv)
     parser = argparse.ArgumentParser(
         prog="mlkd check",
         description="Look for leaks between training and test, and for missing, "
-        "doubled or altered predictions; exit status 1 if there are any.",
+        "doubled or altered predictions; exit status 1 if there are any. A CSV is an own "
+        "corpus: what it holds and lacks; see mlkd check my.csv --help.",
     )
     add_runs(parser)
     options = parser.parse_args(argv)

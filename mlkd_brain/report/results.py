@@ -73,7 +73,7 @@ class RunFiles:
         path = self.folder / MANIFEST
         if not path.is_file():
             return None
-        return pandas.read_csv(path, dtype=dict.fromkeys(TEXTS, object))
+        return read_texts(path, TEXTS)
 
     def predictions(self) -> DataFrame:
         """The table, with ``gender`` and ``style`` of the manifest if known."""
@@ -238,6 +238,16 @@ def read_predictions(*which: Any) -> DataFrame:
     return read_results(evaluated_runs(*which)).predictions
 
 
+def read_texts(path: str | pathlib.Path, texts: Sequence[str]) -> DataFrame:
+    """A CSV in which some columns are text: "NA", "1e3" and "none" too."""
+    return pandas.read_csv(
+        path,
+        dtype=dict.fromkeys(texts, object),
+        keep_default_na=False,
+        na_values=[""],
+    )
+
+
 def read_table(path: str | pathlib.Path) -> DataFrame:
     """A predictions.csv.
 
@@ -257,7 +267,7 @@ def read_table(path: str | pathlib.Path) -> DataFrame:
         Probabilities rounded as in the archive, so that both give one report.
     """
     try:
-        table = pandas.read_csv(path, dtype=dict.fromkeys(TEXTS, object))
+        table = read_texts(path, TEXTS)
     except (pandas.errors.ParserError, ValueError) as error:
         raise InputError(
             f"{path}: cannot be read ({error}); run evaluate.py again."

@@ -16,10 +16,7 @@ from mlkd_brain.run.epoch_progress import EpochProgress
 from mlkd_brain.run.nonfinite import stop_nonfinite
 from mlkd_brain.run.processes import rank_and_size
 from mlkd_brain.run.step_seed import seed_step
-from mlkd_brain.run.termination import (
-    Termination,
-    leave_termination_to_main,
-)
+from mlkd_brain.run.termination import Termination, live_with_main
 
 logger = get_logger(__name__)
 
@@ -59,9 +56,15 @@ class ResumableBrain(sb.Brain):
         with self.termination:
             super().fit(*args, **kwargs)
 
+    def on_fit_start(self) -> None:
+        """Recovers the latest checkpoint; the disk must hold those to come."""
+        super().on_fit_start()
+        if self.checkpointer is not None:
+            self.checkpointer.require_space(self.modules.parameters())
+
     def make_dataloader(self, *args, **kwargs):
-        """A loader whose workers leave SIGTERM to this process."""
-        kwargs.setdefault("worker_init_fn", leave_termination_to_main)
+        """A loader whose workers end with this process, and not by SIGTERM."""
+        kwargs.setdefault("worker_init_fn", live_with_main)
         return super().make_dataloader(*args, **kwargs)
 
     def resume_statistics(self) -> None:

@@ -75,34 +75,37 @@ class EpochClock:
         self.counts["padded"] += len(wav_lens) * seconds
 
 
-def throughput(seconds: dict, counts: dict) -> dict[str, str]:
-    """An epoch's ``seconds`` and ``counts`` as text, for its line in the log.
+def throughput(seconds: dict, counts: dict) -> dict[str, float]:
+    """An epoch's ``seconds`` and ``counts`` as figures for the log.
+
+    Rates, ratio of padded to true audio, and the share of the time of each
+    activity. All of them are numbers: some loggers take nothing else.
 
     Example
     -------
     >>> counts = {"utterances": 20, "audio": 80.0, "padded": 84.0}
     >>> throughput({"data": 1.0, "student": 9.0}, counts)
-    {'utt/s': '2.0', 'audio s/s': '8.0', 'padding': '1.05', 'data': '10%', \
-'student': '90%'}
+    {'utt/s': 2.0, 'audio s/s': 8.0, 'padding': 1.05, 'data': 0.1, \
+'student': 0.9}
     """
     total = sum(seconds.values())
     return {
-        "utt/s": f"{counts['utterances'] / total:.1f}",
-        "audio s/s": f"{counts['audio'] / total:.1f}",
-        "padding": f"{counts['padded'] / counts['audio']:.2f}",
-        **{name: f"{took / total:.0%}" for name, took in seconds.items()},
+        "utt/s": round(counts["utterances"] / total, 1),
+        "audio s/s": round(counts["audio"] / total, 1),
+        "padding": round(counts["padded"] / counts["audio"], 2),
+        **{name: round(took / total, 2) for name, took in seconds.items()},
     }
 
 
-def time_left(seconds: float, done: int, left: int) -> str:
+def seconds_left(seconds: float, done: int, left: int) -> int:
     """Estimate of the time for the epochs left, from what those done took, s.
 
     Example
     -------
-    >>> time_left(20.0, done=2, left=360)
-    '1:00:00'
+    >>> seconds_left(20.0, done=2, left=360)
+    3600
     """
-    return as_clock(seconds / max(1, done) * left)
+    return round(seconds / max(1, done) * left)
 
 
 def as_clock(seconds: float) -> str:

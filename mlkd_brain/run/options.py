@@ -21,6 +21,7 @@ Positive = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Part = Annotated[float, Field(gt=0, lt=1)]
+AboveZero = Annotated[float, Field(gt=0, le=1)]  # a share of something
 Seconds = Annotated[float, Field(gt=0), unit("s")]
 Samples = Annotated[int, Field(ge=1), unit("samples")]
 Decibel = Annotated[float, Field(ge=-100, le=200), unit("dB")]
@@ -131,6 +132,7 @@ class Options(TypedDict, total=False):
         | None
     )
     held_out_noise: Text | None
+    noise_per: Literal["epoch", "utterance"]
     snrs_db: Annotated[
         list[Decibel], Field(min_length=1), AfterValidator(unique)
     ]
@@ -150,6 +152,18 @@ class Options(TypedDict, total=False):
     ckpt_interval_minutes: Annotated[int, Field(ge=0), unit("minutes")]
     train_dataloader_opts: Loader
     valid_dataloader_opts: Loader
+    # beyond the paper
+    pooling: Literal["mean", "mean_deviation", "attentive"]
+    lr_schedule: Literal["constant", "linear", "cosine"] | None
+    freeze_transformer: bool
+    class_weights: Literal["balanced"] | None
+    balanced_sampling: bool
+    time_masks: Number
+    time_mask_width: AboveZero
+    feature_masks: Number
+    feature_mask_width: AboveZero
+    impulse_responses: Text | None
+    reverberant_share: Share
     # model
     encoder_hub: Text
     freeze_feature_extractor: bool

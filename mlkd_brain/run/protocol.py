@@ -11,21 +11,27 @@ import platform
 from collections.abc import Collection
 from typing import Any
 
+import yaml
 from hyperpyyaml import resolve_references
 from ruamel.yaml.error import YAMLError
 
-from mlkd_brain.data.manifests import read_manifest
+from mlkd_brain.data.folds import missing_labels
+from mlkd_brain.data.manifests import FOLD, read_manifest
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint, write_json, write_text
 from mlkd_brain.fingerprint import library_versions
 from mlkd_brain.names import HPARAMS, PROTOCOL
+from mlkd_brain.run.description import Built, describe
 from mlkd_brain.run.plain_yaml import all_values
 
 FORMER_KEY = "wav2vec2_hub"  # of encoder_hub
 #: Keys of a neural system that decide on its steps.
 OPTIMISATION = ("precision", "grad_accumulation_factor", "max_grad_norm")
+RECORDED = (*OPTIMISATION, "noise_per")
 #: Keys that may change when a run is resumed.
 CHANGEABLE = {
+    "noise_cache",  # as every folder
+    "train_log",
     "number_of_epochs",
     "num_workers",
     "ckpt_interval_minutes",
@@ -71,7 +77,7 @@ def refuse_other_settings(
     if not before.is_file() or not has_checkpoint(output_folder):
         return
     with open(hparams_file, encoding="utf-8") as stream:
-        now = all_values(resolve_references(stream, overrides))
+        now = _values(resolve_references(stream, overrides).getvalue())
     then = read_settings(before)
     for key in sorted(
         then.keys() & now.keys() - CHANGEABLE - {*also_changeable}
@@ -94,8 +100,14 @@ def read_settings(path: str | pathlib.Path) -> dict[str, Any]:
         If the file is damaged.
     """
     try:
-        return all_values(pathlib.Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, AttributeError, YAMLError) as error:
+        return _values(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        YAMLError,
+        yaml.YAMLError,
+    ) as error:
         raise InputError(
             f"{path}: cannot be read ({type(error).__name__}), so that nobody "
             "knows with what the run was started. Put a copy in its place, or "
@@ -127,6 +139,16 @@ def keep_settings(
     )
 
 
+def _values(text):
+    """Values of a resolved yaml, and the class of the model that it builds.
+
+    Two classes with the same weights would pass for one another.
+    """
+    model = describe(text).get("model")
+    own = {"model": model.class_name} if isinstance(model, Built) else {}
+    return {**all_values(text), **own}
+
+
 def _fixed(value):
     """A value without what may change in it, as the options of a loader."""
     if not isinstance(value, dict):
@@ -134,7 +156,9 @@ def _fixed(value):
     return {k: _fixed(v) for k, v in value.items() if k not in CHANGEABLE}
 
 
-def write_protocol(hparams: dict[str, Any], **facts) -> None:
+def write_protocol(
+    hparams: dict[str, Any], device: str = "cpu", **facts
+) -> None:
     """Write protocol.json: what a run's numbers depend on.
 
     Among it the noise, weighting and SNRs of the run's own evaluation.
@@ -143,6 +167,8 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
     ---------
     hparams : dict
         Of the run.
+    device : str
+        Where the run computes; its kind is recorded, e.g. "cuda".
     **facts
         More to be written, by name.
 
@@ -153,8 +179,10 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
         another teacher.
     """
     folder = pathlib.Path(hparams["output_folder"])
+    parts = _parts(folder)
     if facts.get("teacher"):
-        facts["teacher_speakers"] = _speakers(hparams["teacher_folder"])
+        teacher_parts = _parts(hparams["teacher_folder"])
+        facts["teacher_speakers"] = _speakers(teacher_parts)
     bank = hparams["noise_bank"]
     if bank.noise_folder.is_dir():  # a teacher learns without
         bank.prepare()
@@ -169,11 +197,14 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
         # None: the baseline has no encoder
         "encoder_hub": hparams.get("encoder_hub"),
         "corpus": hparams.get("corpus"),
-        **{key: hparams[key] for key in OPTIMISATION if key in hparams},
+        **{key: hparams[key] for key in RECORDED if key in hparams},
+        "device": device_kind(device),
         "processes": int(os.environ.get("WORLD_SIZE", 1)),
-        "fold_groups": hparams.get("fold_groups"),
-        "speakers": _speakers(folder),
-        "utterances": _utterances(folder),
+        "fold_groups": hparams.get("fold_groups") or _named_folds(parts),
+        "speakers": _speakers(parts),
+        "utterances": {part: len(table) for part, table in parts.items()},
+        "missing_labels": _missing(parts, hparams["emotions"]),
+        **_rooms(hparams.get("reverberation")),
         **facts,
         "versions": {"python": platform.python_version(), **libraries},
     }
@@ -184,20 +215,47 @@ def write_protocol(hparams: dict[str, Any], **facts) -> None:
     write_json(protocol, folder / PROTOCOL)
 
 
-def _speakers(run):
-    """Speakers of each part of a run, sorted."""
+def device_kind(device: str) -> str:
+    """Kind of a device, whose numbers differ from those of another kind.
+
+    Example
+    -------
+    >>> device_kind("cuda:1")
+    'cuda'
+    """
+    return str(device).partition(":")[0]
+
+
+def _rooms(reverberation):
+    """Impulse responses of the training, where there are any."""
+    if reverberation is None or not reverberation.checksums:
+        return {}
+    return {"impulse_responses": reverberation.checksums}
+
+
+def _parts(run):
+    """Utterances of each part of a run."""
     return {
-        part: sorted(read_manifest(f"{run}/{part}.csv")["spk_id"].unique())
+        part: read_manifest(f"{run}/{part}.csv")
         for part in ("train", "valid", "test")
     }
 
 
-def _utterances(run):
-    """Number of utterances in each part of a run."""
-    return {
-        part: len(read_manifest(f"{run}/{part}.csv"))
-        for part in ("train", "valid", "test")
-    }
+def _speakers(parts):
+    """Speakers of each part, sorted."""
+    return {p: sorted(t["spk_id"].unique()) for p, t in parts.items()}
+
+
+def _named_folds(parts):
+    """How many folds the corpus names, None where it names none."""
+    tables = [table for table in parts.values() if FOLD in table]
+    return len({name for t in tables for name in t[FOLD].unique()}) or None
+
+
+def _missing(parts, emotions):
+    """Labels that a part lacks, where there are any."""
+    lacking = {p: missing_labels(t, emotions) for p, t in parts.items()}
+    return {part: names for part, names in lacking.items() if names}
 
 
 def noise_ranges(bank) -> dict[str, dict[str, list[int]]]:
@@ -215,9 +273,15 @@ def noise_ranges(bank) -> dict[str, dict[str, list[int]]]:
 
 
 def _refuse_other_facts(folder, before, protocol):
-    facts = ["speakers", "noise_heard", "teacher", "processes"]
-    if before.keys() & protocol.keys() & {"noise_evaluated"}:
-        facts.append("noise_evaluated")  # a teacher may get its noise later
+    facts = [
+        "speakers",
+        "noise_heard",
+        "impulse_responses",
+        "teacher",
+        "processes",
+    ]
+    # a teacher may get its noise later, and earlier versions left some out
+    facts += {"noise_evaluated", "device"} & before.keys() & protocol.keys()
     for fact in facts:
         if before.get(fact) != protocol.get(fact):
             raise InputError(

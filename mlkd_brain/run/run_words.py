@@ -15,6 +15,7 @@ import re
 from mlkd_brain.errors import InputError, nearest
 from mlkd_brain.names import HPARAMS
 from mlkd_brain.run.command_line import split_words
+from mlkd_brain.run.options import OPTIONS
 from mlkd_brain.run.plain_yaml import (
     as_word,
     plain_values,
@@ -62,10 +63,19 @@ def words_of_run(argv: list[str]) -> list[str]:
         "save_folder": run / "save",
         "train_log": run / "train_log.txt",
     }
-    kept = {k: v for k, v in plain_values(text).items() if k in keys}
+    kept = {
+        key: value
+        for key, value in plain_values(text).items()
+        if key in keys and (key in OPTIONS.properties or not _is_mapping(value))
+    }
     words = {k: as_word(v) for k, v in {**kept, **own}.items()}
     pairs = (f"--{key}={word}" for key, word in {**words, **given}.items())
     return [str(hparams_file), *pairs, *sorted(flags)]
+
+
+def _is_mapping(value):
+    """Of objects, perhaps: references in it are resolved."""
+    return isinstance(value, dict)
 
 
 def _read_run(run):

@@ -1,9 +1,12 @@
-"""SIGTERM, which a scheduler sends before it kills.
+"""How a training and its processes end: SIGTERM, and a kill.
 
 Authors
  * The MLKD team 2026
 """
 
+import ctypes
+import multiprocessing
+import os
 import signal
 import threading
 
@@ -40,10 +43,26 @@ class Termination:
             signal.signal(signal.SIGTERM, self.before)
 
 
-def leave_termination_to_main(worker: int) -> None:
-    """Have a loader's worker ignore SIGTERM; its ``worker_init_fn``.
+def live_with_main(worker: int) -> None:
+    """Have a loader's worker end with its training; its ``worker_init_fn``.
 
-    Schedulers send it to every process of a job. A worker that ends by it would
-    have the training end with an error in the middle of a step.
+    It ignores SIGTERM, which schedulers send to every process of a job: a worker
+    that ends by it would have the training end with an error amid a step. And
+    the kernel ends it when the training is killed; torch's workers look for
+    that themselves, but one that is only starting then would stay for ever.
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    end_with_parent()
+    main = multiprocessing.parent_process()
+    if main is not None and os.getppid() != main.pid:  # it was killed before
+        os._exit(1)
+
+
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)  # Linux alone has it
+
+
+def end_with_parent() -> None:
+    """Have the kernel kill this process when the one that started it ends."""
+    if _prctl is not None:
+        pr_set_pdeathsig = 1
+        _prctl(pr_set_pdeathsig, signal.SIGKILL)

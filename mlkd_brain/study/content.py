@@ -21,7 +21,7 @@ from mlkd_brain.fingerprint import (
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER
 from mlkd_brain.run.experiment import load_hparams, prepare_corpus
 from mlkd_brain.run.plain_yaml import plain_values, top_level_keys
-from mlkd_brain.run.protocol import CHANGEABLE
+from mlkd_brain.run.protocol import CHANGEABLE, device_kind
 from mlkd_brain.study.definition import Run, Study
 
 EPOCHS = "number_of_epochs"
@@ -83,7 +83,7 @@ class StudyContent:
         return content
 
     def _for_system(self, run: Run) -> dict:
-        file, hparams, _, overrides = load_hparams(run.options)
+        file, hparams, run_opts, overrides = load_hparams(run.options)
         encoder = hparams.get(ENCODER)  # the baseline has none
         encoder = FOLDER if encoder == EMBEDDED else encoder
         prepare_corpus(hparams)
@@ -95,14 +95,19 @@ class StudyContent:
         for fold in self.study.settings["folds"]:
             fold_speakers(groups, fold, hparams["validates_on"])
         hparams["noise_bank"].prepare()
+        rooms = hparams.get("reverberation")
+        if rooms is not None:
+            rooms.prepare()
         return {
             "hparams": settings(file, overrides),
+            "impulse_responses": rooms and fingerprint(rooms.checksums),
             "encoder": encoder and fingerprint_folder(encoder),
             "manifests": fingerprint_folder(manifests, "*.csv"),
             "recordings": recordings_of(manifests),
             "noise": fingerprint(hparams["noise_bank"].checksums),
             "code": code_of(self.study.recipe / run.script, file),
             "versions": library_versions(*LIBRARIES),
+            "device": device_kind(run_opts["device"]),
         }
 
 

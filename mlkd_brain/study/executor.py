@@ -9,8 +9,10 @@ Authors
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
+import tempfile
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
@@ -33,6 +35,9 @@ QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 OBJECT_STORE = 100 * 2**20  # bytes; only names and settings pass through it
 #: Variables of this process that the runs need on every node.
 FORWARDED = ("PYTHONPATH", "HF_HOME", "HF_HUB_OFFLINE", "OMP_WAIT_POLICY")
+#: Bytes of a socket's path: all that Linux takes, and what Ray adds to a folder.
+SOCKET_PATH, RAY_PATH = 107, 72
+SHORT_FOLDER = "/tmp"  # for sockets, where the usual folder's name is too long
 TIMEOUT = 20  # s, for a cluster to answer and for interrupted scripts to end
 
 
@@ -56,26 +61,38 @@ class Cluster:
         self.study, self.address = study, address
         self.name = uuid.uuid4().hex[:8]
         self.status = 130  # of Ctrl-C, in a shell
+        self.opened = contextlib.ExitStack()
 
     def __enter__(self):
         for name, value in RAY.items():
             os.environ.setdefault(name, value)
-        if self.address is None:
-            local = {"object_store_memory": OBJECT_STORE, **QUIET}
-            ray.init("local", include_dashboard=False, **local)
-        else:
-            _join(self.address)
-        # SIGTERM, which a scheduler such as Slurm sends, acts as Ctrl-C does
-        signal.signal(signal.SIGTERM, self._stop)
         try:
+            if self.address is None:
+                self._start()
+            else:
+                _join(self.address)
+            # SIGTERM, which a scheduler such as Slurm sends, acts as Ctrl-C does
+            signal.signal(signal.SIGTERM, self._stop)
             self._count_slots()
         except BaseException:
-            ray.shutdown()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *_):
         ray.shutdown()
+        self.opened.close()
+
+    def _start(self) -> None:
+        """Start a cluster on this machine."""
+        place = self.opened.enter_context(_socket_folder())
+        ray.init(
+            "local",
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE,
+            **place,
+            **QUIET,
+        )
 
     def _stop(self, *_):
         self.status = STOPPED
@@ -189,6 +206,30 @@ class Cluster:
         if not settings["gpus_per_run"]:
             own["CUDA_VISIBLE_DEVICES"] = ""
         return {**{n: os.environ[n] for n in names if n in os.environ}, **own}
+
+
+@contextlib.contextmanager
+def _socket_folder() -> Iterator[dict[str, Any]]:
+    """Ray's option for where its sockets are, if the usual place is too long.
+
+    A scheduler's TMPDIR often is. Only Ray's own files go elsewhere.
+    """
+    usual = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    if len(os.fsencode(usual)) + RAY_PATH <= SOCKET_PATH:
+        yield {}
+        return
+    try:
+        folder = tempfile.mkdtemp(prefix="mlkd-", dir=SHORT_FOLDER)
+    except OSError as error:
+        raise InputError(
+            f"TMPDIR is '{usual}', too long for Ray's sockets, and in "
+            f"{SHORT_FOLDER} no folder can be made ({error.strerror}). Set "
+            f"TMPDIR to a folder of at most {SOCKET_PATH - RAY_PATH} letters."
+        ) from None
+    try:
+        yield {"_temp_dir": folder}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _join(address: str) -> None:

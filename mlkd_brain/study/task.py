@@ -7,7 +7,6 @@ Authors
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import pathlib
@@ -23,6 +22,7 @@ import ray
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, write_json
+from mlkd_brain.run.termination import end_with_parent
 
 STATE_FILE = "study.json"  # in the folder of a run
 LOG = "console.log"  # beside it: what the scripts print
@@ -155,7 +155,8 @@ def start(words: list[str], job: dict[str, Any]) -> subprocess.Popen:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            # otherwise it would run on beside the one that replaces it
+            preexec_fn=end_with_parent,
         )
 
 
@@ -194,16 +195,3 @@ def raise_failure(
             f"{text.strip().splitlines()[-1].strip()} "
             f"({words[0]} ended with {process.returncode})"
         )
-
-
-_prctl = getattr(ctypes.CDLL(None), "prctl", None)  # Linux alone has it
-
-
-def _end_with_parent() -> None:
-    """Have the kernel kill a script whose worker of Ray is killed.
-
-    Otherwise it would run on beside the one that replaces it.
-    """
-    if _prctl is not None:
-        pr_set_pdeathsig = 1
-        _prctl(pr_set_pdeathsig, signal.SIGKILL)

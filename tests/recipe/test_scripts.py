@@ -1,21 +1,26 @@
 """The recipe's scripts, run as a user runs them, on the embedded corpus."""
 
+import contextlib
+import importlib
 import io
 import json
+import os
 import shutil
 import sys
+from unittest import mock
 
 import numpy as np
 import pandas
 import pytest
 import soundfile
 import torch
-from places import CORPORA
+from places import CORPORA, RECIPE
 from tiny_encoders import save_encoder
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from workplace import NOISES, TEST_UTTERANCES, make_workplace
 
 from mlkd_brain.audio import read_mono
+from mlkd_brain.errors import InputError
 from mlkd_brain.evaluation.noise_grid import noise_grid
 from mlkd_brain.export.formats import export
 from mlkd_brain.inference.loading import TrainedRun
@@ -186,6 +191,20 @@ def test_the_other_weighting_goes_beside_and_is_said(workplace, trained):
     assert not tables[0].equals(tables[1])
 
 
+def test_a_runs_folder_is_enough_to_evaluate_it(workplace, trained):
+    run = workplace.of("student")
+    before = (run / "predictions.csv").read_bytes()
+    main = importlib.import_module("evaluate").main
+    environment = mock.patch.dict(os.environ, workplace.environment)
+    with contextlib.chdir(RECIPE), environment:
+        main([str(run)])
+        assert (run / "predictions.csv").read_bytes() == before
+        with pytest.raises(InputError, match="--alpha belongs to the tra"):
+            main([str(run), "--alpha", "0.5"])
+        with pytest.raises(InputError, match="is no folder of a run"):
+            main([str(run.parent)])
+
+
 def test_a_held_out_noise_is_marked_unseen(workplace, trained, tmp_path):
     options = {
         "held_out_noise": "synthetic_volvo",
@@ -342,7 +361,7 @@ def test_a_teacher_that_heard_the_test_speaker_is_refused(workplace, trained):
     shutil.rmtree(workplace.of("teacher", 4))
     assert "the student's test speaker" in said
     assert "fold_4/train.csv" in said
-    assert not list((workplace.of("student", 4) / "save").iterdir())
+    assert not workplace.of("student", 4).exists()
 
 
 def test_a_teacher_with_another_encoder_is_refused(
@@ -389,7 +408,7 @@ def test_other_settings_do_not_go_on_in_the_folder_of_a_run(workplace, trained):
             {"noise_shares": "{train: 0.2, valid: 0.2, test: 0.6}"},
             "was trained with noise_shares",
         ),
-        ({"weighting": "a_weight"}, "'a_weight' for weighting"),
+        ({"weighting": "a_weight"}, "weighting is 'a_weight'; expected one of"),
         ({"data_folder": "/none"}, "data_folder '/none' has not the 8 of 8"),
     ],
 )

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from mlkd_brain.method.brains import EmotionBrain
 
 LONG = "TORTURE_FOLDER" in os.environ
-STEPS = 2000 if LONG else 100
+STEPS = 2000 if LONG else 60
 EPOCHS = 20 if LONG else 10  # each ends with a validation and a checkpoint
 
 

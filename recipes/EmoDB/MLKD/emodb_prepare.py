@@ -7,12 +7,15 @@ Authors
  * The MLKD team 2026
 """
 
+import logging
 import pathlib
 import re
 
+from mlkd_brain.audio import find_recordings
 from mlkd_brain.data.manifests import write_manifests
 from mlkd_brain.errors import InputError
 
+logger = logging.getLogger(__name__)
 #: Letter of the emotion in a file's name (German), and its class.
 CLASSES = {"W": "ang", "F": "hap", "N": "neu", "T": "sad"}
 FEMALE = {"08", "09", "13", "14", "16"}
@@ -81,9 +84,13 @@ def list_utterances(data_folder):
             "and give the folder of its wav files with --data_folder or "
             "EMODB_ROOT; `make demo` runs without it."
         )
+    recordings, passed_over = find_recordings(root)
+    if passed_over:
+        logger.warning(passed_over)
+    _warn_of_foreign([p for p in recordings if not NAME.match(p.stem)])
     utterances = [
-        describe(path.stem)
-        for path in sorted(root.glob("*.wav"))
+        describe(path.name)
+        for path in recordings
         if NAME.match(path.stem) and NAME.match(path.stem)[3] in CLASSES
     ]
     if not utterances:
@@ -94,13 +101,22 @@ def list_utterances(data_folder):
     return utterances
 
 
+def _warn_of_foreign(recordings):
+    """Name the recordings that are not called as those of EmoDB are."""
+    if recordings:
+        logger.warning(
+            f"passed over {len(recordings)} recordings that are not named as in "
+            f"EmoDB (03a01Wa.wav), such as {recordings[0].name}"
+        )
+
+
 def describe(name):
     """Manifest row of a recording, from its name.
 
     Arguments
     ---------
     name : str
-        Speaker, sentence, emotion, version; e.g. 03a01Wa.
+        Speaker, sentence, emotion, version; e.g. 03a01Wa.wav.
 
     Returns
     -------
@@ -110,13 +126,14 @@ def describe(name):
 
     Example
     -------
-    >>> describe("08b02Ta")["emo"]
+    >>> describe("08b02Ta.wav")["emo"]
     'sad'
     """
-    speaker, sentence, emotion, _ = NAME.match(name).groups()
+    stem = pathlib.Path(name).stem
+    speaker, sentence, emotion, _ = NAME.match(stem).groups()
     return {
-        "ID": name,
-        "wav": f"{name}.wav",
+        "ID": stem,
+        "wav": name,
         "spk_id": speaker,
         "session": sentence,
         "gender": "F" if speaker in FEMALE else "M",

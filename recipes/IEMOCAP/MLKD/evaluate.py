@@ -43,7 +43,6 @@ def main(argv):
     with owned(hparams["output_folder"]):
         folder = evaluate_run(hparams, device=run_opts["device"])
     print(run_report(folder))
-    print(f"wrote {folder}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from collections import Counter
 import soundfile
 
 from mlkd_brain.audio import read_checked
-from mlkd_brain.data.manifests import write_manifests
+from mlkd_brain.data.manifests import as_found, write_manifests
 from mlkd_brain.errors import InputError, cli_errors
 
 #: Annotated emotions that are kept, and the class they count as.
@@ -213,7 +213,8 @@ def check(data_folder):
     utterances = list_utterances(root)
     counts = count(utterances)
     print(comparison(counts))
-    faults = [fault for u in utterances for fault in faults_of(root / u["wav"])]
+    found = [as_found(utterance, root) for utterance in utterances]
+    faults = [fault for u in found for fault in faults_of(root / u["wav"])]
     print("\n".join(faults) or "every recording is there and can be read")
     return counts == expected() and not faults
 

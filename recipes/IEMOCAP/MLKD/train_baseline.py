@@ -25,6 +25,7 @@ from mlkd_brain.baseline.system import fit_fold, noise_facts
 from mlkd_brain.data.pipelines import dataio_prep
 from mlkd_brain.errors import cli_errors
 from mlkd_brain.files import leaving_nothing
+from mlkd_brain.run.console import LOG_CONFIG, show_run
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
@@ -40,12 +41,12 @@ from mlkd_brain.run.protocol import (
 
 def main(argv):
     """Train in the folder of the run, alone."""
-    hparams_file, hparams, _, overrides = load_hparams(argv)
+    hparams_file, hparams, run_opts, overrides = load_hparams(argv)
     with owned(hparams["output_folder"]):
-        train(hparams_file, hparams, overrides)
+        train(hparams_file, hparams, run_opts, overrides)
 
 
-def train(hparams_file, hparams, overrides):
+def train(hparams_file, hparams, run_opts, overrides):
     """Prepare the data, learn dictionaries and classifier, keep them."""
     with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
         refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
@@ -57,9 +58,12 @@ def train(hparams_file, hparams, overrides):
         hparams["noise_bank"].prepare()
         for noise in noises.values():
             noise.resolve()
-    sb.create_experiment_directory(hparams["output_folder"])
+    sb.create_experiment_directory(
+        hparams["output_folder"], log_config=LOG_CONFIG
+    )
+    show_run(hparams)
     keep_settings(hparams_file, overrides, hparams)
-    write_protocol(hparams, **noise_facts(hparams))
+    write_protocol(hparams, run_opts["device"], **noise_facts(hparams))
     label_encoder = make_label_encoder(
         hparams["emotions"], hparams["save_folder"]
     )

@@ -27,6 +27,7 @@ from mlkd_brain.errors import cli_errors
 from mlkd_brain.files import leaving_nothing
 from mlkd_brain.inference.loading import keep_encoder_settings
 from mlkd_brain.method.teachers import start_student
+from mlkd_brain.run.console import LOG_CONFIG, show_run
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
@@ -61,11 +62,14 @@ def train(hparams_file, hparams, run_opts, overrides):
         for noise in noises.values():
             noise.resolve()
         teacher = start_student(hparams)
-    sb.create_experiment_directory(hparams["output_folder"])
+    sb.create_experiment_directory(
+        hparams["output_folder"], log_config=LOG_CONFIG
+    )
+    show_run(hparams)
     run_on_main(keep_settings, args=[hparams_file, overrides, hparams])
     run_on_main(
         write_protocol,
-        args=[hparams],
+        args=[hparams, run_opts["device"]],
         kwargs={
             "teacher": teacher,
             "noise_heard": noises["train"].recordings(),

@@ -23,6 +23,7 @@ from mlkd_brain.errors import cli_errors
 from mlkd_brain.files import leaving_nothing
 from mlkd_brain.inference.loading import keep_encoder_settings
 from mlkd_brain.method.brains import EmotionBrain
+from mlkd_brain.run.console import LOG_CONFIG, show_run
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
@@ -49,9 +50,12 @@ def train(hparams_file, hparams, run_opts, overrides):
     with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
         refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
         prepare_fold(hparams)
-    sb.create_experiment_directory(hparams["output_folder"])
+    sb.create_experiment_directory(
+        hparams["output_folder"], log_config=LOG_CONFIG
+    )
+    show_run(hparams)
     run_on_main(keep_settings, args=[hparams_file, overrides, hparams])
-    run_on_main(write_protocol, args=[hparams])
+    run_on_main(write_protocol, args=[hparams, run_opts["device"]])
 
     label_encoder = make_label_encoder(
         hparams["emotions"], hparams["save_folder"]

@@ -24,6 +24,7 @@ from speechbrain.utils.data_pipeline import provides, takes
 from mlkd_brain.errors import InputError, cli_errors
 from mlkd_brain.method.embedded import save_pretrained_encoder
 from mlkd_brain.pretraining.brain import PretrainingBrain
+from mlkd_brain.run.console import LOG_CONFIG, show_run
 from mlkd_brain.run.experiment import load_hparams
 from mlkd_brain.run.ownership import owned
 from mlkd_brain.run.protocol import keep_settings, refuse_other_settings
@@ -83,7 +84,8 @@ def train(hparams_file, hparams, run_opts, overrides):
     folders = ("data_folder", "prepared_folder", "output_folder")
     keys = (*folders, "valid_share", "skip_prep")
     prepare_speech(**{key: hparams[key] for key in keys})
-    sb.create_experiment_directory(output_folder)
+    sb.create_experiment_directory(output_folder, log_config=LOG_CONFIG)
+    show_run(hparams)
     keep_settings(hparams_file, overrides, hparams)
     datasets = dataio_prep(hparams)
     brain = PretrainingBrain(
@@ -95,6 +97,7 @@ def train(hparams_file, hparams, run_opts, overrides):
     )
     brain.fit_speech(datasets)
     save_pretrained_encoder(hparams["encoder"], f"{output_folder}/encoder")
+    print(f"wrote {output_folder}/encoder")
 
 
 if __name__ == "__main__":

@@ -15,13 +15,23 @@ import torch
 from speechbrain.utils.logger import get_logger
 from tqdm import tqdm
 
-from mlkd_brain.audio import SAMPLE_RATE, read_mono
+from mlkd_brain.audio import (
+    SAMPLE_RATE,
+    SUFFIXES,
+    find_recordings,
+    read_checked,
+)
 from mlkd_brain.errors import InputError
-from mlkd_brain.files import locked, replaced_folder, write_csv, write_text
+from mlkd_brain.files import (
+    locked,
+    refuse_unwritable,
+    replaced_folder,
+    write_csv,
+    write_text,
+)
 from mlkd_brain.fingerprint import fingerprint
 
 logger = get_logger(__name__)
-FORMATS = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 SHORTEST_SECONDS = 0.5
 FINGERPRINT = "fingerprint"  # file: of the recordings that were prepared
 
@@ -107,19 +117,18 @@ def _name(path, data_folder):
 
 
 def _recordings(data_folder):
-    found = sorted(
-        path
-        for path in data_folder.rglob("*")
-        if path.suffix.lower() in FORMATS and not path.name.startswith("._")
-    )
+    found, passed_over = find_recordings(data_folder, "**/*")
     if len(found) < 2:
         raise InputError(
             f"data_folder '{data_folder}' holds {len(found)} recordings "
-            f"({', '.join(sorted(FORMATS))}), and at least 2 are needed; give a "
+            f"({', '.join(sorted(SUFFIXES))}), and at least 2 are needed; give a "
             "folder of speech with --data_folder."
         )
+    if passed_over:
+        logger.warning(passed_over)
     by_name = {}
     for path in found:
+        refuse_unwritable(path.stem, path)
         other = by_name.setdefault(_name(path, data_folder), path)
         if other is not path:
             raise InputError(
@@ -155,12 +164,7 @@ def _convert_all(recordings, data_folder, folder):
 
 def _convert(path, data_folder, folder):
     torch.set_num_threads(1)
-    waveform = read_mono(path)
-    if not len(waveform) or not torch.isfinite(waveform).all():
-        raise InputError(
-            f"{path}: is empty or holds samples that are not finite; restore or "
-            "remove it."
-        )
+    waveform = read_checked(path, shortest_seconds=0.001)
     name = _name(path, data_folder)
     soundfile.write(
         folder / "wav" / f"{name}.wav", waveform.clamp(-1, 1), SAMPLE_RATE
@@ -173,7 +177,9 @@ def _convert(path, data_folder, folder):
 
 
 def _divide(folder, valid_share):
-    table = pandas.read_csv(folder / "all.csv", dtype={"ID": str})
+    table = pandas.read_csv(
+        folder / "all.csv", dtype={"ID": str}, keep_default_na=False
+    )
     ranks = [  # in [0, 1), by name
         int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 16**8
         for name in table["ID"]

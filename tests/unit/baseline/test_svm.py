@@ -191,3 +191,18 @@ def test_a_class_of_one_speaker_cannot_be_validated():
         InputError, match="Class 2 of 3 is spoken by 1 training"
     ):
         fitted("linear", (values, labels, speakers))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("infinity", [np.inf, -np.inf])
+def test_an_infinite_feature_counts_as_one_that_is_not_defined(
+    kernel, infinity
+):
+    values, labels, speakers = material()
+    replaced = []
+    for value in (infinity, np.nan):
+        changed = values.copy()
+        changed[::5, 2] = value
+        machine, _ = fitted(kernel, (changed, labels, speakers))
+        replaced.append(machine(torch.from_numpy(changed)))
+    assert torch.equal(*replaced)

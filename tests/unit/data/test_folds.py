@@ -233,4 +233,7 @@ def test_a_part_without_a_label_is_a_warning(manifests, tmp_path, caplog):
     table = pandas.read_csv(path, dtype=str)
     table[table["emo"] != "sad"].to_csv(path, index=False)
     write_fold(manifests, 1, "next", EMOTIONS, tmp_path / "run")
-    assert "the test speakers have no utterance of sad" in caplog.text
+    assert (
+        "the test part of this fold, 3 utterances, has none of sad"
+        in caplog.text
+    )

@@ -6,7 +6,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlkd_brain.data.manifests import read_speakers
+from mlkd_brain.data.folds import read_groups
+from mlkd_brain.data.manifests import read_speakers, write_manifests
 from mlkd_brain.data.own_corpus import (
     folder_of,
     labels,
@@ -83,3 +84,71 @@ def test_a_missing_column_or_file_is_named(tmp_path):
         read_rows(tmp_path / "nowhere.csv")
     with pytest.raises(InputError, match="--manifest my.csv"):
         read_rows(None)
+
+
+def test_wavs_elsewhere_are_found_in_training_too(tmp_path):
+    (tmp_path / "corpus").mkdir()
+    samples = np.random.default_rng(0).uniform(-0.1, 0.1, 8000)
+    soundfile.write(tmp_path / "far.wav", samples, 8000)
+    soundfile.write(tmp_path / "corpus" / "near.wav", samples, 8000)
+    path = csv(tmp_path / "corpus", f"{tmp_path}/far.wav,a,x", "near.wav,b,y")
+    prepare_manifest(folder_of(path), tmp_path / "m", manifest=path)
+    speakers = read_speakers(tmp_path / "m")
+    assert speakers["a"]["wav"].item() == f"{tmp_path}/far.wav"
+    assert speakers["b"]["wav"].item() == "$data_root/near.wav"
+
+
+def test_a_column_fold_says_who_is_held_out_together(tmp_path):
+    rows = [
+        f"{speaker}{i}.wav,{speaker},{'xy'[i]},{fold}"
+        for speaker, fold in (("a", 10), ("b", 2), ("c", 2), ("d", 9))
+        for i in range(2)
+    ]
+    path = csv(tmp_path, *rows, header=f"{HEADER},fold")
+    for row in rows:
+        noise = np.random.default_rng(0).uniform(-0.1, 0.1, 8000)
+        soundfile.write(tmp_path / row.split(",")[0], noise, 16000)
+    prepare_manifest(folder_of(path), tmp_path / "m", manifest=path)
+    speakers = read_speakers(tmp_path / "m")
+    assert read_groups(speakers, None) == [["b", "c"], ["d"], ["a"]]
+    with pytest.raises(InputError, match="fold_groups is 3 and the corpus has"):
+        read_groups(speakers, 3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["a.wav,1,x,1", "b.wav,1,y,2"], "speaker 1 is in the folds 1 and 2"),
+        (["a.wav,1,x,1", "b.wav,2,y,2"], "has 2 folds; at least 3"),
+        (["a.wav,1,x,1", "b.wav,2,y,"], "row 3: fold is empty"),
+    ],
+)
+def test_folds_that_cannot_be_are_named(tmp_path, rows, message):
+    with pytest.raises(InputError, match=message):
+        read_rows(csv(tmp_path, *rows, header=f"{HEADER},fold"))
+
+
+def test_a_recording_is_one_utterance(tmp_path):
+    path = csv(tmp_path, "1,a.wav,1,x", "2,a.wav,2,y", header=f"ID,{HEADER}")
+    with pytest.raises(InputError, match="rows 2 and 3: both are a.wav"):
+        read_rows(path)
+
+
+def test_a_control_character_is_named(tmp_path):
+    path = csv(tmp_path, 'a.wav,"1\n2",x', "b.wav,1,y")
+    with pytest.raises(InputError, match="row 2: spk_id holds a control"):
+        read_rows(path)
+
+
+def test_doubled_ids_of_a_preparer_are_found_before_anything_is_measured(
+    tmp_path,
+):
+    row = dict.fromkeys(["session", "gender", "style"], "")
+    utterances = [
+        {"ID": "u", "wav": wav, "spk_id": "a", "emo": "x", **row}
+        for wav in ("no/such.wav", "nor/such.wav")
+    ]
+    with pytest.raises(
+        InputError, match="nor/such.wav: has the ID u, as no/such.wav"
+    ):
+        write_manifests(utterances, tmp_path, tmp_path / "m")

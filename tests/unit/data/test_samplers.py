@@ -1,5 +1,7 @@
 """Batches: every utterance once an epoch, in an order of seed and epoch."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -121,14 +123,60 @@ def test_what_cannot_be_is_refused():
         LengthBucketSampler([1.0], 8, -0.1, 1)
 
 
-def test_the_sizes_of_batches_do_not_follow_the_length():
-    durations = np.linspace(1, 9, 300)
-    sizes = {"short": [], "long": []}
-    sampler = LengthBucketSampler(durations, 8, 0.2, seed=1)
-    for epoch in range(400):
+@pytest.mark.parametrize(
+    ("utterances", "batch_size", "processes", "accumulation"),
+    [
+        (300, 8, 1, 1),
+        (339, 4, 1, 2),
+        (100, 8, 2, 1),
+        (53, 4, 2, 4),
+    ],
+)
+def test_every_utterance_weighs_the_same_in_the_gradient(
+    utterances, batch_size, processes, accumulation
+):
+    """By the sizes of its batches alone; ``mean_size`` makes it exact."""
+    samplers = [
+        LengthBucketSampler(
+            *(np.linspace(1, 9, utterances), batch_size, 0.2, 1),
+            *(accumulation, rank, processes),
+        )
+        for rank in range(processes)
+    ]
+    weights = np.zeros(utterances)
+    for epoch in range(1000):
+        for sampler in samplers:
+            for batch in epoch_of(sampler, epoch):
+                weights[batch] += 1 / len(batch)
+    tenths = [part.mean() for part in np.array_split(weights, 7)]
+    assert tenths / weights.mean() == pytest.approx(np.ones(7), abs=0.01)
+
+
+@pytest.mark.parametrize("labels", [[0] * 20 + [1] * 3 + [2] * 7, "aab" * 10])
+def test_balanced_batches_have_as_many_of_each_label(labels):
+    durations = np.random.default_rng(0).uniform(1, 5, len(labels))
+    sampler = LengthBucketSampler(durations, 4, 0.2, seed=1, labels=[*labels])
+    seen = set()
+    for epoch in range(1, 9):
         sampler.set_epoch(epoch)
-        for batch in sampler:
-            kind = "short" if np.mean(batch) < 150 else "long"
-            sizes[kind].append(len(batch))
-    means = [np.mean(sizes[kind]) for kind in ("short", "long")]
-    assert means[0] == pytest.approx(means[1], rel=0.005)
+        drawn = [index for batch in sampler for index in batch]
+        assert len(drawn) == len(labels)
+        counts = Counter(labels[index] for index in drawn)
+        assert max(counts.values()) - min(counts.values()) <= 1
+        repeats = Counter(drawn)
+        for label in set(labels):  # nobody comes twice before all have come
+            own = [repeats[i] for i, name in enumerate(labels) if name == label]
+            assert max(own) - min(own) <= 1
+        seen |= set(drawn)
+    assert seen == set(range(len(labels)))
+
+
+def test_balanced_batches_are_shared_among_processes():
+    labels, durations = [0] * 12 + [1] * 4, [1.0] * 16
+    both = [
+        LengthBucketSampler(durations, 4, 0.2, 1, 1, rank, 2, labels)
+        for rank in range(2)
+    ]
+    alone = LengthBucketSampler(durations, 4, 0.2, 1, 2, labels=labels)
+    shared = sorted(i for sampler in both for batch in sampler for i in batch)
+    assert shared == sorted(i for batch in alone for i in batch)

@@ -36,13 +36,17 @@ def noises(tmp_path):
 @pytest.fixture
 def train(noises, monkeypatch):
     """Write the protocol of a teacher, which learns without noise."""
-    monkeypatch.setattr(protocol_module, "_speakers", lambda run: {})
+    monkeypatch.setattr(protocol_module, "_parts", lambda run: {})
 
     def write(name, noise="own", folder="run"):
         run = noises / name / folder
         run.mkdir(parents=True, exist_ok=True)
         hparams = {"system": "teacher", "seed": 1, "fold": 1, **OWN}
-        hparams |= {"output_folder": run, "noise_bank": bank(noises, noise)}
+        hparams |= {
+            "emotions": ["ang"],
+            "output_folder": run,
+            "noise_bank": bank(noises, noise),
+        }
         protocol_module.write_protocol(hparams)
         return run
 

@@ -57,7 +57,9 @@ def test_json_has_an_object_a_line(model, folder, capsys):
     assert main([model, str(folder / "a.wav"), "--json"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     row = json.loads(line)
-    assert list(row) == ["file", "emotion", *(f"p_{e}" for e in EMOTIONS)]
+    shares = [f"p_{emotion}" for emotion in EMOTIONS]
+    assert list(row) == ["file", "emotion", *shares, "warning"]
+    assert row["warning"] == ""
 
 
 def test_text_names_file_emotion_and_share(model, folder, capsys):

@@ -116,7 +116,7 @@ def test_block_i_learns_from_the_ith_of_the_teachers_layers(
     brain = make_brain(DistillationBrain, student, tmp_path, teacher=teacher)
     seen = {}
 
-    def spy(student_logits, teacher_logits, own, taught, mask, labels):
+    def spy(student_logits, teacher_logits, own, taught, mask, *labels):
         seen.update(own=own, taught=taught)
         return student_logits.sum(), {}
 

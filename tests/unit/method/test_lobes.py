@@ -8,7 +8,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
-from tiny_encoders import FAMILY
+from tiny_encoders import FAMILY, save_encoder
 from torch.nn.functional import cross_entropy
 from transformers import AutoModel, Wav2Vec2Config, Wav2Vec2FeatureExtractor
 from transformers.utils.logging import is_progress_bar_enabled
@@ -161,10 +161,12 @@ def test_sizes_of_teacher_and_student_at_base_size(tmp_path):
     layers = [2, 4, 6, 8, 10, 12]
     teacher = EmotionClassifier(SpeechEncoder(folder), 4)
     student = EmotionClassifier(SpeechEncoder(folder, kept_layers=layers), 4)
-    # the paper has 360.17 and 197.91; its head is not described
-    for model, mebibytes in ((teacher, 360.01), (student, 197.78)):
-        parameters = sum(p.numel() for p in model.parameters())
-        assert 4 * parameters / 2**20 == pytest.approx(mebibytes, abs=0.01)
+    # ours, and the paper's, whose head is not described
+    sizes = ((teacher, 360.01, 360.17), (student, 197.78, 197.91))
+    for model, ours, papers in sizes:
+        mebibytes = 4 * sum(p.numel() for p in model.parameters()) / 2**20
+        assert mebibytes == pytest.approx(ours, abs=0.01)
+        assert papers - mebibytes == pytest.approx(0.145, abs=0.02)
 
 
 def save_base(folder):
@@ -268,6 +270,37 @@ def test_a_damaged_file_is_one_line(encoders, tmp_path):
     (folder / "model.safetensors").write_text("version https://git-lfs\n")
     with pytest.raises(InputError, match="cannot be loaded.*whole model.safe"):
         SpeechEncoder(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "normalised"),
+    [
+        ("wavlm", {}, False),
+        ("wavlm", {"feat_extract_norm": "layer"}, True),
+        ("hubert", {}, True),
+    ],
+)
+def test_without_preprocessor_config_the_family_decides_and_it_is_said(
+    tmp_path, caplog, kind, changes, normalised
+):
+    save_encoder(kind, tmp_path, **changes)
+    (tmp_path / "preprocessor_config.json").unlink()
+    with caplog.at_level(logging.WARNING):
+        encoder = SpeechEncoder(tmp_path)
+    assert encoder.normalize_wav is normalised
+    assert "has no preprocessor_config.json" in caplog.text
+    assert ("not normalised" in caplog.text) is not normalised
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2", "whisper"])
+def test_a_frozen_transformer_learns_nothing_but_its_convs(encoders, kind):
+    frozen = SpeechEncoder(encoders(kind), freeze_transformer=True)
+    assert not any(p.requires_grad for p in frozen.parameters())
+    convs = SpeechEncoder(
+        encoders(kind), freeze_transformer=True, freeze_feature_extractor=False
+    )
+    learned = {n for n, p in convs.named_parameters() if p.requires_grad}
+    assert learned and all("conv" in name for name in learned)
 
 
 def test_what_was_downloaded_once_needs_no_network(

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from mlkd_brain.method.gradients import gradient_norms
 from mlkd_brain.method.losses import (
+    UNLABELLED,
     FeatureDistillation,
     LogitDistillation,
     MultiLevelObjective,
+    balanced_weights,
     label_loss,
 )
 
@@ -260,3 +262,14 @@ def test_utterances_without_a_label_leave_the_cross_entropy_alone():
     assert label_loss(logits, labels).item() == pytest.approx(
         label_loss(logits[[0, 2]], labels[[0, 2]]).item()
     )
+
+
+def test_balanced_weights_count_every_class_alike():
+    labels = torch.tensor([0] * 6 + [2] * 2 + [UNLABELLED])
+    weights = balanced_weights(labels, 4)
+    assert weights.tolist() == pytest.approx([8 / 12, 0, 2, 0])
+    logits = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
+    loss = label_loss(logits, labels, weights)
+    each = -torch.log_softmax(logits, dim=-1)
+    by_class = [each[:6, 0].mean(), each[6:8, 2].mean()]
+    assert float(loss) == pytest.approx(float(sum(by_class) / 2), rel=1e-5)

@@ -180,7 +180,7 @@ def test_preparing_twice_does_nothing_and_new_recordings_are_prepared_anew(
 
 def test_a_worker_maps_the_recordings_and_is_not_sent_a_copy(bank):
     bank.segment("hum", "train", 0.0, 100)
-    assert isinstance(bank._open("hum.npy"), np.memmap)
+    assert isinstance(bank._open("hum", "npy"), np.memmap)
     assert len(pickle.dumps(bank)) < 5000
 
 
@@ -189,6 +189,23 @@ def test_a_worker_maps_the_recordings_and_is_not_sent_a_copy(bank):
 
 class Epoch:
     current = 1
+
+
+def test_noise_can_be_one_an_utterance_instead_of_one_an_epoch(bank):
+    names = [f"u{number}" for number in range(20)]
+    samples = {}
+    for noise_per in ("epoch", "utterance"):
+        counter = EpochCounter(limit=3)
+        noise = drawn(bank, counter, noise_per=noise_per)
+        samples[noise_per] = [
+            [noise.sample(name) for name in names] for _ in counter
+        ]
+    first, second, third = samples["utterance"]
+    assert first == second == third and len(set(first)) == len(names)
+    first, second, third = samples["epoch"]
+    assert not set(first) & set(second) and not set(second) & set(third)
+    with pytest.raises(InputError, match="'batch' for noise_per, expected"):
+        drawn(bank, noise_per="batch")
 
 
 def drawn(bank, epoch=Epoch, **changes):

@@ -2,7 +2,7 @@
 
 import torch
 
-from mlkd_brain.run.epoch_clock import EpochClock, time_left
+from mlkd_brain.run.epoch_clock import EpochClock, seconds_left
 
 
 class Mark:
@@ -36,7 +36,7 @@ def test_a_gpus_time_is_divided_without_waiting_for_each_lap(monkeypatch):
     assert [mark.waited_for for mark in marks] == [False] * 3 + [True]
 
 
-def test_the_time_left_is_the_mean_times_the_epochs_to_come():
-    assert time_left(36.0, done=1, left=200) == "2:00:00"
+def test_the_seconds_left_is_the_mean_times_the_epochs_to_come():
+    assert seconds_left(36.0, done=1, left=200) == 7200
     # at once after a resume there is no epoch to go by yet
-    assert time_left(36.0, done=0, left=200) == "2:00:00"
+    assert seconds_left(36.0, done=0, left=200) == 7200

@@ -4,10 +4,16 @@ import subprocess
 import sys
 
 import pytest
+from hyperpyyaml import resolve_references
+from places import RECIPE
 
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import HPARAMS
+from mlkd_brain.noise.bank import NoiseBank
+from mlkd_brain.run import protocol as protocol_module
+from mlkd_brain.run.command_line import read_command_line
 from mlkd_brain.run.protocol import refuse_other_settings
+from mlkd_brain.study.content import settings
 
 YAML = """\
 lr: 0.1
@@ -42,6 +48,64 @@ def test_other_settings_are_named(run, overrides):
     key, value = overrides.split(": ")
     with pytest.raises(InputError, match=f"with {key} .*, not {value}"):
         refuse_other_settings(yaml, overrides, folder)
+
+
+OPTIONS = {
+    "precision": "bf16",
+    "grad_accumulation_factor": "4",
+    "max_grad_norm": "1.0",
+}
+
+
+@pytest.mark.parametrize("key", OPTIONS)
+@pytest.mark.parametrize("yaml", ["teacher", "student", "student_unsupervised"])
+def test_speechbrains_options_belong_to_a_runs_settings(yaml, key, tmp_path):
+    file = str(RECIPE / "hparams" / f"{yaml}.yaml")
+    given = read_command_line([file, f"--{key}", OPTIONS[key]])
+    plain = read_command_line([file])
+    # of a study's run: with another option it is another run
+    before, now = (settings(file, x.overrides) for x in (plain, given))
+    assert {k for k in now if now[k] != before.get(k)} == {key}
+    # of a single run: it is not resumed with another option
+    with open(file) as stream:
+        resolved = resolve_references(stream, plain.overrides)
+    (tmp_path / HPARAMS).write_text(resolved.getvalue())
+    (tmp_path / "save" / "CKPT+1").mkdir(parents=True)
+    refuse_other_settings(file, plain.overrides, tmp_path)
+    with pytest.raises(InputError, match=f"with {key} .*, not"):
+        refuse_other_settings(file, given.overrides, tmp_path)
+
+
+def test_a_protocol_has_what_decides_on_the_steps(tmp_path, monkeypatch):
+    monkeypatch.setattr(protocol_module, "_parts", lambda run: {})
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    bank = NoiseBank(tmp_path / "nowhere", tmp_path / "cache")
+    hparams = {"system": "teacher", "seed": 1, "fold": 1, "snrs_db": [0]}
+    hparams |= {"output_folder": tmp_path, "noise_bank": bank}
+    hparams |= {
+        "emotions": ["ang"],
+        "weighting": "none",
+        "noise_per": "utterance",
+        **OPTIONS,
+    }
+    protocol_module.write_protocol(hparams, "cuda:1")
+    written = protocol_module.read_protocol(tmp_path)
+    expected = {**OPTIONS, "device": "cuda", "processes": 2}
+    expected["noise_per"] = "utterance"
+    assert expected.items() <= written.items()
+    (tmp_path / "save" / "CKPT+1").mkdir(parents=True)
+    with pytest.raises(InputError, match="another value of device"):
+        protocol_module.write_protocol(hparams, "cpu")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    with pytest.raises(InputError, match="another value of processes"):
+        protocol_module.write_protocol(hparams, "cuda:0")
+
+
+def test_workers_that_persist_are_refused():
+    file = str(RECIPE / "hparams" / "student.yaml")
+    words = ["--train_dataloader_opts", "{persistent_workers: True}"]
+    with pytest.raises(InputError, match="the noise of the first epoch"):
+        read_command_line([file, *words])
 
 
 def test_settings_that_nothing_was_learned_with_bind_nobody(run):
