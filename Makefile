@@ -4,6 +4,7 @@
 # make test    all tests
 # make lint    SpeechBrain's format and style, floors, types, yaml, spelling
 # make docs    pages from the docstrings: docs/api/html/index.html
+# make readme  the committed reports and the documents' tables, from archives
 # make bench   speed, as ratios in one run: bench/results.json
 # make torture   what files, names and machines do to it: docs/what-it-survives.md
 # make gpu-check   base size on a GPU, seven minutes at most: bench/gpu.json
@@ -11,7 +12,7 @@
 SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup demo demo-page test lint docs bench torture gpu-check
+.PHONY: setup demo demo-page test lint docs readme bench torture gpu-check
 
 VENV ?= $(or $(VIRTUAL_ENV),$(CURDIR)/.venv)
 override VENV := $(abspath $(VENV))
@@ -53,6 +54,13 @@ docs: setup
 	    docs/api docs/api/html
 	echo docs/api/html/index.html
 
+readme: setup
+	for study in report report_whisper; do
+	    folder=recipes/EmoDB/MLKD/results/$$study
+	    $(PYTHON) -m mlkd_brain report $$folder/runs.tar.xz --out $$folder
+	done
+	$(PYTHON) -m docs.excerpts
+
 bench: setup
 	$(PYTHON) -m bench.noise
 	OMP_NUM_THREADS=2 $(PYTHON) -m bench.runtimes
@@ -60,8 +68,7 @@ bench: setup
 	OMP_NUM_THREADS=2 $(PYTHON) -m bench.loss_curve
 	OMP_NUM_THREADS=2 $(PYTHON) -m bench.grid
 	$(PYTHON) -m bench.study
-	$(PYTHON) -m bench.results
-	$(PYTHON) docs/excerpts.py
+	$(PYTHON) -m docs.excerpts
 
 torture: setup
 	OMP_NUM_THREADS=1 TORTURE_FOLDER=docs/survived \

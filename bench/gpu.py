@@ -3,7 +3,7 @@
     make gpu-check
     python -m bench.gpu --seconds 270 --out results/gpu.json
 
-wav2vec2-base's shape with random weights, made-up audio of IEMOCAP's lengths.
+wav2vec2-base's shape with random weights, made-up audio of lengths like IEMOCAP's.
 The parts stand in order of importance; each has a process and a time of its own
 (``bench.gpu_parts``), and the JSON is written after each. Beside the JSON there
 are the table, .md, and what the parts printed, .log. With ``--size tiny`` it is a

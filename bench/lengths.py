@@ -1,4 +1,4 @@
-"""Utterances as long as IEMOCAP's, without IEMOCAP.
+"""Utterances of lengths like IEMOCAP's, without IEMOCAP.
 
 Authors
  * The MLKD team 2026

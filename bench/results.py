@@ -9,7 +9,7 @@ import pathlib
 
 from mlkd_brain.evaluation.complexity import machine
 from mlkd_brain.files import write_json
-from mlkd_brain.markdown import markdown_table, write_into
+from mlkd_brain.markdown import markdown_table
 
 RESULTS = pathlib.Path(__file__).with_name("results.json")
 
@@ -78,13 +78,7 @@ def markdown(rows):
     )
 
 
-def main():
-    """Write the table of everything measured into docs/speed.md."""
-    rows = json.loads(RESULTS.read_text())
+def page(rows):
+    """The table of everything measured, for docs/speed.md."""
     machines = ", ".join(sorted({row["machine"] for row in rows}))
-    page = RESULTS.parents[1] / "docs" / "speed.md"
-    write_into(page, "bench", f"{markdown(rows)}\n\nMeasured on {machines}.")
-
-
-if __name__ == "__main__":
-    main()
+    return f"{markdown(rows)}\n\nMeasured on {machines}."

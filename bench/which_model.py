@@ -52,8 +52,8 @@ def accuracies(cells):
     pandas.DataFrame
         Columns ``noise`` and ``clean``, %, by system.
     """
-    clean = cells[cells.noise == CLEAN].set_index("system").ua
-    noise = cells[cells.noise != CLEAN].groupby("system").ua.mean()
+    clean = cells[cells.noise == CLEAN].set_index("system").ua_mean_of_runs
+    noise = cells[cells.noise != CLEAN].groupby("system").ua_mean_of_runs.mean()
     return pandas.DataFrame({"noise": noise, "clean": clean})
 
 
@@ -273,8 +273,8 @@ def _panel(ax, table, cost, gain):
 def write(table):
     """The page's table and picture."""
     note = (
-        "EmoDB, ten folds, real noise; UA in noise is the mean over five noises "
-        f"and 0 to 20 dB. Float32. Time on {machine()}, one of them used; of "
+        "EmoDB, ten folds, real noise; UA is the mean over runs, in noise over "
+        f"five noises and 0 to 20 dB. Float32. Time on {machine()}, one of them used; of "
         "vad_nmf and vad_nmf_matched the time of their runs."
     )
     text = f"{markdown_table(HEADER, rows(table))}\n\n{note}"

@@ -1,23 +1,158 @@
-"""The tables of README.md: rows of longer tables that commands have written.
+"""The tables of the documents that can be made from files of the repository.
 
-    python docs/excerpts.py
+    python -m docs.excerpts    # make readme does it, too
+
+Each block between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` is named
+here: how it is made from the archives of the studies, from bench/results.json
+or from a longer block; or, in ``MEASURED``, which command measures it. A test
+holds the documents to it, and finds blocks that nobody has named.
 
 Authors
  * The MLKD team 2026
 """
 
+import functools
+import json
 import pathlib
+from collections.abc import Callable
 
+from pandas import DataFrame
+
+from bench.results import RESULTS, page
 from mlkd_brain.markdown import write_into
+from mlkd_brain.report import comparisons, pages
+from mlkd_brain.report.command import printed_tables
+from mlkd_brain.report.formatting import to_markdown
+from mlkd_brain.report.leakage import problems_of
+from mlkd_brain.report.results import (
+    Results,
+    evaluated_runs,
+    find_runs,
+    read_results,
+    unpacked,
+)
+from mlkd_brain.report.systems import common_noises
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
-README = REPOSITORY / "README.md"
+STUDIES = REPOSITORY / "recipes/EmoDB/MLKD/results"
+#: Blocks that no file of the repository gives, and the command that does.
+MEASURED = {
+    ("docs/gpu.md", "gpu"): "make gpu-check",
+    ("docs/speed.md", "hours"): "make gpu-check",
+    ("docs/which-model.md", "which-model"): "python -m bench.which_model",
+    ("docs/studies.md", "demo"): "make demo",
+    ("docs/noise.md", "weightings"): "compare_weightings.py",
+    ("docs/baseline.md", "enhancement"): "mlkd enhancement-gain",
+    ("recipes/EmoDB/MLKD/README.md", "probe"): "mlkd probe",
+    ("recipes/Speech/pretrain/README.md", "objectives"): "mlkd probe",
+}
 
-#: Marker in README.md to the file and marker of the long table, and the rows
-#: that are shown, by their first cell; None shows the whole first table.
-EXCERPTS = {
-    "demo": ("docs/studies.md", "demo", None),
-    "results": (
+
+@functools.cache
+def results_of(study: str, evaluation: str = ".") -> Results:
+    """What the archive of a committed report holds."""
+    with unpacked(STUDIES / study / "runs.tar.xz") as folder:
+        return read_results(evaluated_runs(folder, evaluation))
+
+
+def tables(study, evaluation=".", systems=None):
+    """The tables that ``mlkd report --brief`` prints, of some systems."""
+    results = results_of(study, evaluation)
+    if systems:
+        results = results._replace(
+            predictions=_of(systems, results.predictions),
+            scores=_of(systems, results.scores),
+            protocols=[p for p in results.protocols if p["system"] in systems],
+        )
+    return printed_tables(results, brief=True)
+
+
+def _of(systems, table):
+    return table[table["system"].isin(systems)]
+
+
+def pairs(study, *pairs):
+    """The table that ``mlkd report --compare`` prints."""
+    scores = results_of(study).scores
+    noises = common_noises(scores)
+    return to_markdown(comparisons.pairs_frame(scores, noises, pairs))
+
+
+def gradients(study, systems, epochs):
+    """Share of each term in the gradient, from the archive's train_log.txt.
+
+    Means over the runs of a system.
+    """
+    curves = results_of(study).curves
+    terms = {"grad_share_ce": "cross-entropy", "grad_share_kl": "KL"}
+    terms |= {"grad_share_mse": "MSE", "clipped": "clipped"}
+    means = curves.groupby(["system", "epoch", "term"])["value"].mean()
+    return to_markdown(
+        DataFrame(
+            {
+                "system, epoch": f"{system}, {epoch}",
+                **{
+                    name: f"{means[system, epoch, term]:.2f}"
+                    for term, name in terms.items()
+                },
+            }
+            for system in systems
+            for epoch in epochs
+        )
+    )
+
+
+def speed():
+    """docs/speed.md's table of everything that ``make bench`` measured."""
+    return page(json.loads(RESULTS.read_text()))
+
+
+def copied(path, marker, rows=None):
+    """A block of another page up to its first table's end, or some rows."""
+    return excerpt(text_of(path, marker), rows)
+
+
+#: Document and name of a block to what makes it.
+BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
+    ("recipes/EmoDB/MLKD/README.md", "results"): lambda: tables("report"),
+    ("recipes/EmoDB/MLKD/README.md", "comparisons"): lambda: pairs(
+        "report",
+        ("student", "student_unsupervised"),
+        ("student", "student_from_teacher"),
+        ("student_from_teacher", "student_unsupervised"),
+        ("student_scaled", "student"),
+        ("student_searched", "student"),
+        ("student", "teacher"),
+        ("teacher", "teacher_random"),
+        ("teacher", "vad_nmf"),
+        ("student", "vad_nmf_matched"),
+    ),
+    ("docs/baseline.md", "baseline"): lambda: tables(
+        "report", systems=["vad_nmf", "vad_nmf_matched"]
+    ),
+    ("docs/whisper.md", "whisper"): lambda: tables("report_whisper"),
+    ("docs/whisper.md", "comparisons"): lambda: pairs(
+        "report_whisper",
+        ("student", "student_unsupervised"),
+        ("student", "student_from_teacher"),
+        ("student", "student_pretrained"),
+        ("student_balanced", "student"),
+        ("student_plain", "student_balanced"),
+        ("teacher_noisy", "student"),
+        ("teacher_noisy", "teacher"),
+    ),
+    ("docs/whisper.md", "gradients"): lambda: gradients(
+        "report_whisper", ["student", "student_balanced"], [1, 8]
+    ),
+    ("docs/whisper-unseen.md", "minus5"): lambda: tables(
+        "report_whisper_minus5", "snr_-5"
+    ),
+    ("docs/whisper-unseen.md", "unseen"): lambda: tables(
+        "report_whisper_unseen", "noise_unseen_77ff1d"
+    ),
+    ("docs/speed.md", "bench"): speed,
+    ("README.md", "demo"): lambda: copied("docs/studies.md", "demo"),
+    ("README.md", "results"): lambda: copied(
         "recipes/EmoDB/MLKD/README.md",
         "results",
         [
@@ -28,7 +163,7 @@ EXCERPTS = {
             "student",
         ],
     ),
-    "speed": (
+    ("README.md", "speed"): lambda: copied(
         "docs/speed.md",
         "bench",
         [
@@ -45,6 +180,25 @@ EXCERPTS = {
         ],
     ),
 }
+
+
+@functools.cache
+def text_of(path: str, marker: str) -> str:
+    """What a block should hold; of a measured one, what stands there."""
+    if (path, marker) in BLOCKS:
+        return BLOCKS[path, marker]()
+    return marked(REPOSITORY / path, marker)
+
+
+def report_page(study: str) -> str:
+    """report.md as its archive gives it; no figure is drawn."""
+    with unpacked(STUDIES / study / "runs.tar.xz") as folder:
+        problems = problems_of(evaluated_runs(folder), find_runs(folder))
+    results = results_of(study)
+    noises = common_noises(results.scores)
+    tests = comparisons.all_tests(results.scores, noises)
+    shown = pages.sections(results, tests)
+    return pages.page_text(results, problems, shown)
 
 
 def marked(path, marker):
@@ -64,7 +218,7 @@ def marked(path, marker):
     """
     text = path.read_text(encoding="utf-8")
     after = text.split(f"<!-- begin {marker} -->\n")[1]
-    return after.split(f"<!-- end {marker} -->")[0]
+    return after.split(f"\n<!-- end {marker} -->")[0]
 
 
 def excerpt(text, rows=None):
@@ -111,18 +265,10 @@ def excerpt(text, rows=None):
     return "\n".join([*lines[:start], *head, *body])
 
 
-def excerpts():
-    """Marker in README.md to what stands there."""
-    return {
-        target: excerpt(marked(REPOSITORY / path, marker), rows)
-        for target, (path, marker, rows) in EXCERPTS.items()
-    }
-
-
 def main():
     """Write all of them."""
-    for marker, text in excerpts().items():
-        write_into(README, marker, text)
+    for path, marker in BLOCKS:
+        write_into(REPOSITORY / path, marker, text_of(path, marker))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,33 @@ SUBJECTS = {
         "libsndfile writes of those that are read, at three rates, with one and "
         "two channels; then cut, joined, overwritten, renamed.",
     ),
+    "options": (
+        "Options, manifests and noise folders",
+        "Values of the wrong type, out of range or nearly right, for scripts and "
+        "studies; cells, files and recordings that cannot be. What is refused "
+        "leaves no file and no folder.",
+    ),
+    "interruptions": (
+        "Interruptions",
+        "Trainings of a teacher and a student, with their evaluations, end at "
+        "random moments by a signal of the kernel, also amid a checkpoint, a cache "
+        "or an evaluation, and are given again until they end. On a CPU weights "
+        "are compared bit for bit with those of a run without an interruption, "
+        "predictions.csv byte for byte, the log word for word but for its times.",
+    ),
+    "damage": (
+        "Damaged files of a run",
+        "Each file empty, half as long, all zeros or missing.",
+    ),
+    "disk": (
+        "A full disk",
+        "A file system of 1 MB that is really full; without the right to mount "
+        "one the tests skip.",
+    ),
+    "soak": (
+        "Many steps",
+        "Resident memory after each epoch, by regression, and open files.",
+    ),
 }
 PAGE_HEAD = """\
 # What it survives

@@ -139,6 +139,8 @@ def as_found(
     {'wav': 'a.WAV'}
     """
     wav = pathlib.PurePath(utterance["wav"])
+    if not wav.name:  # "." or "/": no recording, as is said later
+        return utterance
     for suffix in (wav.suffix, wav.suffix.upper(), wav.suffix.lower()):
         if (pathlib.Path(data_folder) / wav.with_suffix(suffix)).is_file():
             return {**utterance, "wav": str(wav.with_suffix(suffix))}

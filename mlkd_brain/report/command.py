@@ -132,7 +132,7 @@ def report(
         Markdown.
     """
     runs = evaluated_runs(results_folder, evaluation, folds)
-    return _tables(read_results(runs), brief)
+    return printed_tables(read_results(runs), brief)
 
 
 def comparison(
@@ -189,12 +189,25 @@ def run_report(folder: str | pathlib.Path) -> str:
     folder = pathlib.Path(folder)
     is_own = folder.name.startswith("fold_")  # or an evaluation below a run
     run = RunFiles(folder) if is_own else RunFiles(folder.parent, folder.name)
-    text = _tables(read_results([run]))
+    text = printed_tables(read_results([run]))
     return f"{text}\n\nin {folder}: {PREDICTIONS}, {NOISE_GRID}"
 
 
-def _tables(results: Results, brief: bool = False) -> str:
-    """Table 1 over all noises and over factory noise, Table 2 of each system."""
+def printed_tables(results: Results, brief: bool = False) -> str:
+    """Table 1 over all noises and over factory noise, Table 2 of each system.
+
+    Arguments
+    ---------
+    results : Results
+        What is reported.
+    brief : bool
+        Whether to leave out Table 2.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
     scores, protocols = results.scores, results.protocols
     noises = common_noises(scores)
     together = f"{len(noises)} noise{'s' * (len(noises) != 1)}"

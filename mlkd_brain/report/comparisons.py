@@ -109,8 +109,7 @@ def all_tests(scores: DataFrame, noises: Sequence[str]) -> DataFrame:
         ]
         for row, corrected in zip(rows, holm(p_values)):
             parts.append({**row, "p_holm": corrected})
-    digits = {"difference": 2, "low": 2, "high": 2, "p_value": 5, "p_holm": 5}
-    return DataFrame(parts).round(digits)
+    return DataFrame(parts)
 
 
 def _pairs(systems, reference):

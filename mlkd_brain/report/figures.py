@@ -50,6 +50,9 @@ TERMS = {
     ("valid", "ce"): "cross-entropy, validation",
     ("valid", "UA"): "UA, validation, %",
     ("train", "clipped"): "share of steps that were clipped",
+    ("train", "grad_share_ce"): "cross-entropy's share of the gradient",
+    ("train", "grad_share_kl"): "KL's share of the gradient",
+    ("train", "grad_share_mse"): "MSE's share of the gradient",
 }
 #: What else is logged of the training.
 NO_TERM = re.compile("loss|UA.*|WA|lr")
@@ -208,7 +211,9 @@ def _draw_runs(panel, rows, factor):
             "value", index="epoch", columns=["seed", "fold"]
         )
         runs *= factor
-        panel.plot(runs.index, runs, color=colour, linewidth=0.6, alpha=0.25)
+        # hundreds of lines: smoothed, they are half of a report's bytes
+        thin = {"linewidth": 0.6, "alpha": 0.2, "antialiased": False}
+        panel.plot(runs.index, runs, color=colour, **thin)
         # a mean over fewer runs than began would jump where one ends
         mean = runs.dropna().mean(axis=1)
         panel.plot(mean.index, mean, color=colour, linewidth=2)

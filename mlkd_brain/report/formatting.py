@@ -105,10 +105,11 @@ def signed(value: float) -> str:
 
     Example
     -------
-    >>> signed(1.25), signed(-3.0)
-    ('+1.2', '−3.0')
+    >>> signed(1.25), signed(-3.0), signed(-0.04)
+    ('+1.2', '−3.0', '+0.0')
     """
-    return f"{value:+.1f}".replace("-", "−")
+    # a sum with 0 has no minus before a zero
+    return f"{round(value, 1) + 0.0:+.1f}".replace("-", "−")
 
 
 def with_limits(value: float, low: float, high: float, form=number) -> str:

@@ -49,6 +49,8 @@ from mlkd_brain.report.systems import (
 
 PAGE = "report.md"
 MEAN = "mean over runs [95 % interval]"
+#: Digits after the point in numbers/tests.csv.
+DIGITS = {"difference": 2, "low": 2, "high": 2, "p_value": 5, "p_holm": 5}
 TESTS = (
     "Difference in UA, mean over the runs that both have, with its interval over "
     "{units} and seeds; p by an exact sign-flip test over {units}, which takes "
@@ -111,7 +113,7 @@ def write_report(
         _write_files(shown, folder)
         numbers = {
             "cells": tables.all_cells(results.predictions, results.scores),
-            "tests": tests,
+            "tests": tests.round(DIGITS),
         }
         (folder / "numbers").mkdir()
         for name, frame in numbers.items():

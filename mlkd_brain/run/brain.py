@@ -56,6 +56,12 @@ class ResumableBrain(sb.Brain):
         with self.termination:
             super().fit(*args, **kwargs)
 
+    def on_fit_start(self) -> None:
+        """Recovers the latest checkpoint; the disk must hold those to come."""
+        super().on_fit_start()
+        if self.checkpointer is not None:
+            self.checkpointer.require_space(self.modules.parameters())
+
     def make_dataloader(self, *args, **kwargs):
         """A loader whose workers end with this process, and not by SIGTERM."""
         kwargs.setdefault("worker_init_fn", live_with_main)

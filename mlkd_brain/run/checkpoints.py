@@ -7,18 +7,23 @@ Authors
 import os
 import pathlib
 import shutil
-from typing import Any
+from collections.abc import Iterable
 
-import numpy as np
 import torch
 from speechbrain.utils.checkpoints import METAFNAME, Checkpointer
 from speechbrain.utils.distributed import if_main_process, run_on_main
 from speechbrain.utils.logger import get_logger
 from torch.utils._pytree import tree_leaves
 
-from mlkd_brain.disk import require_space, writing
+from mlkd_brain.disk import (
+    free_space,
+    human_size,
+    require_space,
+    writing,
+)
 from mlkd_brain.errors import InputError
 from mlkd_brain.run.checkpoint_files import find_damage, read_meta, seal
+from mlkd_brain.run.nonfinite import refuse_nonfinite
 
 logger = get_logger(__name__)
 
@@ -58,6 +63,33 @@ class AtomicCheckpointer(Checkpointer):
         if not self.checkpoints_dir.is_dir():
             return []
         return super()._list_checkpoint_dirs()
+
+    def require_space(self, weights: Iterable[torch.nn.Parameter]) -> None:
+        """Refuse a training whose checkpoints the disk cannot hold.
+
+        Arguments
+        ---------
+        weights : iterable of torch.nn.Parameter
+            Of the model; AdamW keeps two numbers for each that it learns.
+
+        Raises
+        ------
+        InputError
+            With what they take, and what is missing.
+        """
+        size = sum(
+            w.numel() * w.element_size() * (3 if w.requires_grad else 1)
+            for w in weights
+        )
+        # those that are kept, and one that is being written
+        number = NEWEST + 2 - len(self.list_checkpoints())
+        logger.info(
+            f"{self.checkpoints_dir}: a checkpoint takes {human_size(size)}, "
+            f"{human_size(free_space(self.checkpoints_dir))} of the disk are left"
+        )
+        number = max(number, 1)
+        what = f"what it keeps, {number} checkpoints,"
+        require_space(self.checkpoints_dir, number * size, what)
 
     def save_checkpoint(self, meta={}, *args, **kwargs):  # noqa: B006
         """See ``Checkpointer.save_checkpoint``.
@@ -223,59 +255,6 @@ class AtomicCheckpointer(Checkpointer):
 def recency(checkpoint) -> tuple:
     """Which of two checkpoints is newer; clocks decide on old ones alone."""
     return checkpoint.meta.get(NUMBER, 0), checkpoint.meta["unixtime"]
-
-
-def refuse_nonfinite(
-    folder: str | pathlib.Path,
-    meta: dict[str, Any],
-    recoverables: dict[str, Any],
-) -> None:
-    """Refuse numbers and weights that are not finite.
-
-    Arguments
-    ---------
-    folder : str or pathlib.Path
-        Of the checkpoints, for the message.
-    meta : dict
-        Of the checkpoint.
-    recoverables : dict
-        Name to object; only modules are looked at.
-
-    Raises
-    ------
-    InputError
-        Naming the first.
-
-    Example
-    -------
-    >>> refuse_nonfinite("save", {"UA": [0.5, -1.2]}, {})
-    >>> refuse_nonfinite("save", {"UA": [0.5, float("nan")]}, {})
-    Traceback (most recent call last):
-        ...
-    mlkd_brain.errors.InputError: save: no checkpoint is kept of UA [0.5, nan], \
-which is not finite. ...
-    """
-    named = {
-        f"the weight {module}.{name}": value
-        for module, held in recoverables.items()
-        if isinstance(held, torch.nn.Module)
-        for name, value in held.state_dict().items()
-        if value.is_floating_point()
-    }
-    for key, value in meta.items():
-        if not np.isfinite(value).all():
-            named[f"{key} {value}"] = torch.tensor(torch.nan)
-    if not named:
-        return
-    # one look at the device for all of them
-    finite = torch.stack([v.isfinite().all() for v in named.values()])
-    if not finite.all():
-        name = list(named)[int(finite.int().argmin())]
-        raise InputError(
-            f"{folder}: no checkpoint is kept of {name}, which is not finite. "
-            "The checkpoint before it stays; try a smaller --lr or --precision "
-            "fp32."
-        )
 
 
 def _size(recoverables):

@@ -1,4 +1,4 @@
-"""A loss that is not finite: which utterances, which term, and how to see it again.
+"""What is not finite: a loss, with all that is needed to see it again; a weight.
 
 Authors
  * The MLKD team 2026
@@ -7,6 +7,7 @@ Authors
 import pathlib
 from typing import Any
 
+import numpy as np
 import torch
 
 from mlkd_brain.disk import replaced_file
@@ -101,3 +102,56 @@ def _weights(modules):
         if value.is_floating_point() and not value.isfinite().all():
             return f"; the weight {name} was not finite before"
     return ""
+
+
+def refuse_nonfinite(
+    folder: str | pathlib.Path,
+    meta: dict[str, Any],
+    recoverables: dict[str, Any],
+) -> None:
+    """Refuse numbers and weights that are not finite.
+
+    Arguments
+    ---------
+    folder : str or pathlib.Path
+        Of the checkpoints, for the message.
+    meta : dict
+        Of the checkpoint.
+    recoverables : dict
+        Name to object; only modules are looked at.
+
+    Raises
+    ------
+    InputError
+        Naming the first.
+
+    Example
+    -------
+    >>> refuse_nonfinite("save", {"UA": [0.5, -1.2]}, {})
+    >>> refuse_nonfinite("save", {"UA": [0.5, float("nan")]}, {})
+    Traceback (most recent call last):
+        ...
+    mlkd_brain.errors.InputError: save: no checkpoint is kept of UA [0.5, nan], \
+which is not finite. ...
+    """
+    named = {
+        f"the weight {module}.{name}": value
+        for module, held in recoverables.items()
+        if isinstance(held, torch.nn.Module)
+        for name, value in held.state_dict().items()
+        if value.is_floating_point()
+    }
+    for key, value in meta.items():
+        if not np.isfinite(value).all():
+            named[f"{key} {value}"] = torch.tensor(torch.nan)
+    if not named:
+        return
+    # one look at the device for all of them
+    finite = torch.stack([v.isfinite().all() for v in named.values()])
+    if not finite.all():
+        name = list(named)[int(finite.int().argmin())]
+        raise InputError(
+            f"{folder}: no checkpoint is kept of {name}, which is not finite. "
+            "The checkpoint before it stays; try a smaller --lr or --precision "
+            "fp32."
+        )

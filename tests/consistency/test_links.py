@@ -1,11 +1,12 @@
-"""The documents' relative links lead somewhere; README's tables are current."""
+"""The documents' relative links lead somewhere; their tables are current."""
 
-import importlib.util
 import re
 import subprocess
 
 import pytest
 from places import REPOSITORY
+
+from docs import excerpts
 
 LINK = re.compile(r"!?\[[^]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
@@ -67,16 +68,31 @@ def test_a_broken_link_and_a_broken_anchor_are_found(tmp_path):
     assert broken(page) == (["none.md", "#no"], 3)
 
 
-def test_readme_shows_the_rows_that_commands_wrote():
-    path = REPOSITORY / "docs" / "excerpts.py"
-    spec = importlib.util.spec_from_file_location("excerpts", path)
-    excerpts = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(excerpts)
-    expected = excerpts.excerpts()
-    assert len(expected) == 3
-    for marker, text in expected.items():
-        shown = excerpts.marked(excerpts.README, marker).rstrip("\n")
-        assert shown == text, f"{marker}: run python docs/excerpts.py"
+BLOCK = re.compile(r"<!-- begin (.+?) -->\n.*?<!-- end \1 -->", re.DOTALL)
+
+
+def test_every_block_is_made_by_a_command_that_is_named():
+    blocks = {
+        (path.relative_to(REPOSITORY).as_posix(), name)
+        for path in documents()
+        for name in BLOCK.findall(prose(path))
+    }
+    known = {*excerpts.BLOCKS, *excerpts.MEASURED}
+    assert blocks == known and len(known) == len(excerpts.BLOCKS) + len(
+        excerpts.MEASURED
+    )
+
+
+@pytest.mark.parametrize("path, marker", excerpts.BLOCKS)
+def test_a_block_is_what_the_archives_give(path, marker):
+    shown = excerpts.marked(REPOSITORY / path, marker)
+    assert shown == excerpts.text_of(path, marker), "run make readme"
+
+
+@pytest.mark.parametrize("study", ["report", "report_whisper"])
+def test_a_committed_report_is_what_its_archive_gives(study):
+    page = (excerpts.STUDIES / study / "report.md").read_text("utf-8")
+    assert page == excerpts.report_page(study), "run make readme"
 
 
 @pytest.mark.parametrize(

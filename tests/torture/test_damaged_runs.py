@@ -66,7 +66,7 @@ def test_a_damaged_file_of_a_run_is_named(
     message = str(refused.value)
     assert any(str(path.parent) in message for path in paths), message
     assert path.name in message and "damaged" in message, message
-    tally.count("damaged files of a run", name, NAMED)
+    tally.count("damage", name, NAMED)
 
 
 def test_a_damaged_label_encoder_is_written_anew_in_training(tally, tmp_path):
@@ -78,7 +78,7 @@ def test_a_damaged_label_encoder_is_written_anew_in_training(tally, tmp_path):
         assert encoder.encode_label("a") == 1
         assert (tmp_path / "label_encoder.txt").read_bytes() == before
         name = "save/label_encoder.txt, in training"
-        tally.count("damaged files of a run", name, ANEW)
+        tally.count("damage", name, ANEW)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_a_damaged_noise_cache_is_made_anew(tally, noise, tmp_path, kind):
         NoiseBank(noise, tmp_path, shares=shares).prepare()
         after = {path.name: path.read_bytes() for path in folder.iterdir()}
         assert after == before, name
-        tally.count("damaged files of a run", "noise cache and catalogue", ANEW)
+        tally.count("damage", "noise cache and catalogue", ANEW)
 
 
 @pytest.mark.parametrize("kind", ["empty", "half"])
@@ -114,4 +114,4 @@ def test_a_damaged_file_of_a_store_is_missing(tally, tmp_path, kind):
     store["u1"] = {"x": torch.ones(100)}
     damage(tmp_path / "u1.safetensors", kind)
     assert "u1" not in store  # so that it is computed anew
-    tally.count("damaged files of a run", "the teacher's cache", ANEW)
+    tally.count("damage", "the teacher's cache", ANEW)

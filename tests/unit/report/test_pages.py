@@ -363,8 +363,8 @@ def test_every_term_that_is_logged_is_drawn():
     assert [t for t in titles if t] == [
         "cross-entropy, training",
         "UA, validation, %",
+        "cross-entropy's share of the gradient",
         "my level, training",
-        "grad share ce, training",
     ]
 
 

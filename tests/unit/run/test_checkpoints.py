@@ -1,5 +1,7 @@
 """Checkpoints of a run that is killed while it saves."""
 
+from collections import namedtuple
+
 import pytest
 import torch
 
@@ -73,6 +75,21 @@ def test_nothing_that_is_not_finite_is_kept(tmp_path, where):
         keeper.save_checkpoint(meta=meta)
     (left,) = keeper.list_checkpoints()
     assert left.meta["UA"] == 0.5
+
+
+def test_a_training_whose_checkpoints_do_not_fit_is_not_begun(
+    tmp_path, monkeypatch
+):
+    model = torch.nn.Linear(100, 100, bias=False)  # 40 kB, with AdamW's 120
+    keeper = checkpointer_of(tmp_path, model)
+    usage = namedtuple("usage", "total used free")(0, 0, 400_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    with pytest.raises(
+        InputError, match="4 checkpoints, takes 480.0 kB, for wh"
+    ):
+        keeper.require_space(model.parameters())
+    keeper.save_checkpoint()
+    keeper.require_space(model.parameters())
 
 
 def test_an_older_checkpoint_without_its_meta_file_is_not_passed_over(tmp_path):
