@@ -20,7 +20,7 @@ FOLDER = pathlib.Path(__file__).parent
 PAGE = FOLDER / "what-it-survives.md"
 COUNTS = FOLDER / "survived"
 
-#: Subject to the title of its section and what the reader must know of it.
+#: Known subjects to the title of its section and what the reader must know of it.
 SUBJECTS = {
     "files": (
         "Files, names and machines",
@@ -98,7 +98,8 @@ def section(title, note, rows):
         [[row["kind"], f"{row['tried']:,}", happened(row)] for row in rows],
     )
     total = sum(row["tried"] for row in rows)
-    return f"## {title}\n\n{note} {total:,} inputs:\n\n{table.strip()}\n"
+    intro = f"{note} {total:,} inputs:".strip()
+    return f"## {title}\n\n{intro}\n\n{table.strip()}\n"
 
 
 def happened(row):
@@ -111,12 +112,18 @@ def happened(row):
 
 def page():
     """The whole page, of the subjects that were counted."""
-    sections = [
-        section(*about, json.loads((COUNTS / f"{name}.json").read_text()))
-        for name, about in SUBJECTS.items()
-        if (COUNTS / f"{name}.json").is_file()
-    ]
+    sections = []
+    for path in sorted(COUNTS.glob("*.json"), key=_place):
+        about = SUBJECTS.get(path.stem, (path.stem.capitalize(), ""))
+        sections.append(section(*about, json.loads(path.read_text())))
     return "\n".join([PAGE_HEAD, *sections])
+
+
+def _place(path):
+    """Known subjects first, in their order."""
+    known = [*SUBJECTS]
+    found = path.stem in SUBJECTS
+    return known.index(path.stem) if found else len(known), path.stem
 
 
 if __name__ == "__main__":
