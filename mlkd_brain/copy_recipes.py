@@ -11,10 +11,10 @@ Authors
  * The MLKD team 2026
 """
 
-import argparse
 import pathlib
 import shutil
 
+from mlkd_brain.commands import command_parser
 from mlkd_brain.errors import InputError
 
 LIBRARY = pathlib.Path(__file__).parent
@@ -41,11 +41,7 @@ def main(argv: list[str]) -> None:
     >>> (folder / "EmoDB" / "MLKD" / "train_teacher.py").is_symlink()
     False
     """
-    parser = argparse.ArgumentParser(
-        prog="mlkd recipes",
-        description=__doc__.partition("\n\nAuthors")[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("recipes", __doc__)
     parser.add_argument("folder", type=pathlib.Path, help="is made")
     target = parser.parse_args(argv).folder
     source = recipes_folder()

@@ -22,6 +22,7 @@ import pandas
 import soundfile
 
 from mlkd_brain.audio import SHORTEST_SECONDS
+from mlkd_brain.commands import command_parser
 from mlkd_brain.data.folds import fold_speakers, missing_labels, read_groups
 from mlkd_brain.data.own_corpus import folder_of, read_corpus, row_problems
 from mlkd_brain.errors import InputError
@@ -72,11 +73,7 @@ def main(argv: list[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The options of the command."""
-    parser = argparse.ArgumentParser(
-        prog="mlkd check",
-        description=__doc__.partition("\n\nAuthors")[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("check", __doc__)
     add = parser.add_argument
     add("manifest", help="CSV with the columns wav, spk_id and emo")
     add(

@@ -14,13 +14,13 @@ Authors
  * The MLKD team 2026
 """
 
-import argparse
 import pathlib
 import re
 import string
 
 import pandas
 
+from mlkd_brain.commands import command_parser
 from mlkd_brain.data.own_corpus import NEEDED, OPTIONAL, name_of, row_problems
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import write_text
@@ -42,11 +42,7 @@ def main(argv: list[str]) -> None:
     InputError
         If the folder, the pattern or what it finds cannot be used.
     """
-    parser = argparse.ArgumentParser(
-        prog="mlkd manifest",
-        description=__doc__.partition("\n\nAuthors")[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("manifest", __doc__)
     add = parser.add_argument
     add("folder", help="of the recordings, with all folders below")
     add("--pattern", required=True, help="of a recording's name, see above")

@@ -16,6 +16,7 @@ import argparse
 import pathlib
 import tempfile
 
+from mlkd_brain.commands import command_parser
 from mlkd_brain.optional import require
 
 LOOPBACK = "127.0.0.1"
@@ -47,11 +48,7 @@ def main(argv: list[str]) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """What reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="mlkd demo",
-        description=__doc__.partition("\n\nAuthors")[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("demo", __doc__)
     add = parser.add_argument
     add(
         "results",

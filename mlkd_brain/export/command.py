@@ -14,8 +14,7 @@ Authors
  * The MLKD team 2026
 """
 
-import argparse
-
+from mlkd_brain.commands import command_parser
 from mlkd_brain.inference.command import add_trust
 
 FORMATS = ("hf", "onnx", "onnx-int8", "onnx-weights8", "speechbrain")
@@ -34,11 +33,7 @@ def main(argv):
     InputError
         See ``mlkd_brain.export.formats.export``.
     """
-    parser = argparse.ArgumentParser(
-        prog="mlkd export",
-        description=__doc__.partition("\n\nAuthors")[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("export", __doc__)
     parser.add_argument("run_folder", help="e.g. results/student/1986/fold_3")
     parser.add_argument("--to", required=True, choices=FORMATS)
     parser.add_argument("--out", required=True, help="folder that is made")

@@ -14,6 +14,7 @@ Authors
 
 import argparse
 
+from mlkd_brain.commands import command_parser
 from mlkd_brain.errors import InputError
 
 
@@ -57,11 +58,7 @@ def main(argv: list[str]) -> int:
 
 
 def _parser():
-    parser = argparse.ArgumentParser(
-        prog="mlkd predict",
-        description=__doc__.partition("\n\nAuthors")[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("predict", __doc__)
     parser.add_argument("model", help="exported folder, or folder of a run")
     parser.add_argument("recordings", nargs="+", metavar="FILE|DIR|-")
     forms = parser.add_mutually_exclusive_group()

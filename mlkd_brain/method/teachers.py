@@ -80,8 +80,9 @@ def _load(checkpointer, checkpoint, remedy):
                 f"--encoder_hub, or train anew: `{remedy}`."
             )
         damage = "model.ckpt is damaged"
+    file, _, state = damage.partition(" ")
     raise InputError(
-        f"{checkpoint.path}: {damage}. It is the run's best epoch: put a copy in "
+        f"{checkpoint.path / file}: {state}. It is the run's best epoch: put a copy in "
         f"its place, or delete the run's folder and train anew: `{remedy}`."
     )
 

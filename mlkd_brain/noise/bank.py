@@ -81,6 +81,7 @@ class NoiseBank:
         self.cache_folder = pathlib.Path(cache_folder)
         self.noise_types = noise_types
         self.shares = shares or {}
+        self.checksums: dict[str, str] = {}  # of samples; none: not prepared
         self._opened: dict[str, Any] = {}
 
     def __getstate__(self):

@@ -13,14 +13,13 @@ Authors
 """
 
 import functools
-import hashlib
 import pathlib
 from collections.abc import Mapping
 
 import numpy as np
-import soundfile
 
-from mlkd_brain.errors import InputError
+from mlkd_brain.audio import read_mono
+from mlkd_brain.fingerprint import fingerprint_samples
 from mlkd_brain.names import SAMPLE_RATE
 
 WINDOW, HOP = 0.4, 0.1  # seconds; windows overlap, so that a start can shift
@@ -39,7 +38,7 @@ def samples_checksum(path: str | pathlib.Path) -> str:
     Arguments
     ---------
     path : str or pathlib.Path
-        Any format that libsndfile reads.
+        Any format that ``mlkd_brain.audio`` reads.
 
     Raises
     ------
@@ -49,10 +48,11 @@ def samples_checksum(path: str | pathlib.Path) -> str:
     Returns
     -------
     str
-        64 hexadecimal digits.
+        32 hexadecimal digits.
 
     Example
     -------
+    >>> import soundfile
     >>> folder = getfixture("tmp_path")
     >>> samples = np.random.default_rng(0).integers(-9, 9, 4000, np.int16)
     >>> for name in ("a.wav", "a.flac"):
@@ -61,17 +61,7 @@ def samples_checksum(path: str | pathlib.Path) -> str:
     >>> a == b
     True
     """
-    try:
-        samples, rate = soundfile.read(path, dtype="int32", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
-        # a folder, a link that leads nowhere, no audio
-        raise InputError(
-            f"{path}: cannot be read ({error}); put the recording in its place, "
-            "or take it out of the folder."
-        ) from None
-    digest = hashlib.sha256(f"{rate} {samples.shape}".encode())
-    digest.update(samples.tobytes())
-    return digest.hexdigest()
+    return fingerprint_samples(read_mono(path))
 
 
 def acoustic_fingerprint(waveform: np.ndarray) -> str:

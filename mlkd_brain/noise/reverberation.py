@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import soxr
 import torch
-import torchaudio
 from speechbrain.processing.signal_processing import reverberate
 
 from mlkd_brain.errors import InputError
@@ -159,10 +159,10 @@ def _read_response(path):
             f"{path}: cannot be read as audio ({error}); remove it from the "
             "impulse responses."
         ) from None
-    response = torch.from_numpy(samples[:, 0].copy())
+    response = torch.from_numpy(soxr.resample(samples[:, 0], rate, SAMPLE_RATE))
     if not len(response) or not response.isfinite().all() or not response.any():
         raise InputError(
             f"{path}: is empty, silent or not finite; remove it from the impulse "
             "responses."
         )
-    return torchaudio.functional.resample(response, rate, SAMPLE_RATE)
+    return response

@@ -10,8 +10,7 @@ Authors
  * The MLKD team 2026
 """
 
-import argparse
-
+from mlkd_brain.commands import command_parser
 from mlkd_brain.markdown import around, markdown_table, write_into
 
 
@@ -28,11 +27,7 @@ def main(argv: list[str]) -> None:
     InputError
         If the manifests, an encoder, a system or the page cannot be used.
     """
-    parser = argparse.ArgumentParser(
-        prog="mlkd probe",
-        description=__doc__.partition("\n\nAuthors")[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("probe", __doc__)
     add = parser.add_argument
     add("manifest_folder", help="of a prepared corpus")
     add("front_ends", nargs="+", help="encoders or feature sets")

@@ -11,6 +11,7 @@ import argparse
 import pathlib
 from collections.abc import Sequence
 
+from mlkd_brain.commands import command_parser
 from mlkd_brain.errors import InputError
 from mlkd_brain.markdown import escape, write_into
 from mlkd_brain.names import CLEAN, NOISE_GRID, PREDICTIONS
@@ -48,11 +49,7 @@ def main(argv: list[str]) -> None:
     argv : list of str
         Options of the command.
     """
-    parser = argparse.ArgumentParser(
-        prog="mlkd report",
-        description=__doc__.partition("\n\nAuthors")[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("report", __doc__)
     add = parser.add_argument
     add_runs(parser)
     add("--out", help="folder for a whole report: Markdown, HTML, LaTeX, png")

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 
 from pandas import DataFrame
 
+from mlkd_brain.commands import command_parser
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import HPARAMS, TRAIN_LOG
 from mlkd_brain.report.results import RunFiles
@@ -43,11 +44,7 @@ def main(argv: list[str]) -> None:
     InputError
         If the folder is that of no run, or has no epoch in its log.
     """
-    parser = argparse.ArgumentParser(
-        prog="mlkd watch",
-        description=__doc__.partition("\n\nAuthors")[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("watch", __doc__)
     add = parser.add_argument
     add("run", type=pathlib.Path, help="<results>/<system>/<seed>/fold_<k>")
     add("--out", type=pathlib.Path, help="a picture, e.g. curves.png")

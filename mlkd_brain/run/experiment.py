@@ -111,6 +111,31 @@ def prepare_corpus(hparams: dict[str, Any]) -> None:
     prepare(**{key: hparams[key] for key in keys})
 
 
+def prepare_noises(hparams: dict[str, Any]) -> dict[str, Any]:
+    """Prepare the noise recordings and what samples from them.
+
+    Arguments
+    ---------
+    hparams : dict
+        Of a run that learns from noisy speech.
+
+    Raises
+    ------
+    InputError
+        If the noise cannot be used.
+
+    Returns
+    -------
+    dict
+        The ``NoiseSampler`` of each part, "train" and "valid".
+    """
+    hparams["noise_bank"].prepare()
+    noises = {"train": hparams["train_noise"], "valid": hparams["valid_noise"]}
+    for noise in noises.values():
+        noise.resolve()
+    return noises
+
+
 def make_label_encoder(
     emotions: list[str], save_folder: str | pathlib.Path
 ) -> CategoricalEncoder:

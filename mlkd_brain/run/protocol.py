@@ -185,7 +185,8 @@ def write_protocol(
         facts["teacher_speakers"] = _speakers(teacher_parts)
     bank = hparams["noise_bank"]
     if bank.noise_folder.is_dir():  # a teacher learns without
-        bank.prepare()
+        if not bank.checksums:
+            bank.prepare()
         facts["noise_evaluated"] = bank.checksums
         facts["noise_fingerprints"] = bank.fingerprints
     if "noise_heard" in facts:

@@ -153,6 +153,8 @@ def check(command):
     program, *words = words_of(command.text)
     if program == "make":
         text = (REPOSITORY / "Makefile").read_text()
+        if words[0] == "-C":  # from a recipe's folder
+            del words[:2]
         assert re.search(rf"^{words[0]}:", text, re.MULTILINE), command
     elif program == "mlkd":
         if words and words[0] in COMMANDS and "--help" not in words:

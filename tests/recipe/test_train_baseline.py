@@ -133,10 +133,10 @@ def test_a_run_without_an_encoder_is_not_exported(trained, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"features": "IS08"}, "Bad value 'IS08' for features, expected one"),
-        ({"kernel": "cubic"}, "Bad value 'cubic' for kernel, expected one"),
-        ({"C": "[]"}, "C is []; give values above 0"),
-        ({"feature_cache": "ram"}, "Bad value 'ram' for feature_cache"),
+        ({"features": "IS08"}, "features is 'IS08'; expected one of"),
+        ({"kernel": "cubic"}, "kernel is 'cubic'; expected one of"),
+        ({"C": "[]"}, "C is []; expected a list of numbers above 0"),
+        ({"feature_cache": "ram"}, "feature_cache is 'ram'; expected one of"),
         ({"fold": 11}, "folds go from 1 to 4"),
         ({"noisy_copies": 2}, "vad_nmf/1986/fold_1 was trained with noisy_cop"),
         (

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import inspect
 import os
 import re
 import runpy
@@ -126,7 +127,10 @@ def run_script(place, script, *words):
         small = []  # a run's folder knows its options
     arguments = mock.patch.object(sys, "argv", [script, *words, *small])
     paths = mock.patch.object(sys, "path", [str(place.folder), *sys.path])
-    with arguments, paths:
+    # inspect remembers the script as __main__, and would for other tests
+    files = mock.patch.dict(inspect.modulesbyfile)
+    names = mock.patch.dict(inspect._filesbymodname)
+    with arguments, paths, files, names:
         with contextlib.suppress(SystemExit):
             runpy.run_path(script, run_name="__main__")
             return

@@ -32,6 +32,7 @@ from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
     prepare_fold,
+    prepare_noises,
 )
 from mlkd_brain.run.ownership import owned
 from mlkd_brain.run.protocol import (
@@ -54,13 +55,7 @@ def train(hparams_file, hparams, run_opts, overrides):
     with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
         refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
         prepare_fold(hparams)
-        noises = {
-            "train": hparams["train_noise"],
-            "valid": hparams["valid_noise"],
-        }
-        hparams["noise_bank"].prepare()
-        for noise in noises.values():
-            noise.resolve()
+        noises = prepare_noises(hparams)
         teacher = start_student(hparams)
     sb.create_experiment_directory(
         hparams["output_folder"], log_config=LOG_CONFIG
