@@ -140,6 +140,7 @@ def brain_options(model, device, precision):
         "modules": {"model": model},
         "opt_class": functools.partial(torch.optim.AdamW, fused=True, **ADAMW),
         "hparams": {
+            "seed": 1986,
             "epoch_counter": EpochCounter(limit=1),
             "teacher_layers": LAYERS,
             "objective": objective(),

@@ -27,7 +27,7 @@ RECIPE = REPOSITORY / "recipes" / "Manifest" / "MLKD"
 SPEAKERS, UTTERANCES = 4, 4
 #: Of the log, what differs between two runs of one command.
 TIMES = (
-    *("time left", "utt/s", "audio s/s"),
+    *("time left", "s: ", "utt/s", "audio s/s"),
     *("data: ", "model: ", "student: ", "teacher: ", "optimiser: "),
 )
 

@@ -1,6 +1,7 @@
 """Names are text: of noises, speakers, utterances, whatever they look like."""
 
 import os
+from urllib.parse import quote
 
 import pandas
 import pytest
@@ -10,7 +11,11 @@ from hypothesis import strategies as st
 from recordings import hiss
 
 from mlkd_brain.data.folds import fold_speakers
-from mlkd_brain.data.manifests import read_speakers, write_manifests
+from mlkd_brain.data.manifests import (
+    NAME_BYTES,
+    read_speakers,
+    write_manifests,
+)
 from mlkd_brain.errors import InputError
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.report.results import TEXTS, read_texts
@@ -23,7 +28,7 @@ LOOK_LIKE_OTHERS = (
 LETTERS = st.characters(exclude_categories=("Cs", "Cc"))
 NAMES = st.one_of(
     st.sampled_from(LOOK_LIKE_OTHERS), st.text(LETTERS, min_size=1)
-)
+).filter(lambda name: len(quote(name, safe="")) <= NAME_BYTES)
 SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}
 
 
