@@ -102,7 +102,9 @@ def test_predict_loads_a_foreign_model_that_is_trusted(foreign, capsys):
     expected = torch.softmax(logits, dim=-1)[0].tolist()
     # wav files have 16 bits
     assert printed[-1] == ""  # no warning
-    assert [float(p) for p in printed[2:-1]] == pytest.approx(expected, abs=1e-3)
+    assert [float(p) for p in printed[2:-1]] == pytest.approx(
+        expected, abs=1e-3
+    )
 
 
 def test_a_foreign_model_leaves_for_speechbrain_alone(foreign):
