@@ -22,3 +22,4 @@ VALIDATION = "validation.csv"
 
 #: In a checkpoint: what the best epoch is chosen by, UA and then minus the loss.
 SELECTION = "selection"
+TIES = "lowest loss"  # of epochs with the same UA, in a protocol

@@ -171,17 +171,22 @@ def _values(key, protocols):
 
 
 def _epochs(protocols):
-    best = [
-        protocol["best_epoch"]["epoch"]
+    chosen = [
+        protocol
         for protocol in protocols
         # the baseline has one "epoch", and nothing to choose
         if protocol.get("best_epoch") and protocol.get("encoder_hub")
     ]
     text = f"UA on the validation {left_out(protocols)}"
-    if not best:
+    if not chosen:
         return text
+    best = [protocol["best_epoch"]["epoch"] for protocol in chosen]
     median = statistics.median(best)
-    return f"{text}: {min(best)} to {max(best)}, median {median:g}"
+    ties = sorted({p.get("epochs_that_tie", "not recorded") for p in chosen})
+    return (
+        f"{text}: {min(best)} to {max(best)}, median {median:g}; of equal ones: "
+        f"{listed(ties)}"
+    )
 
 
 def _encoders(protocols):

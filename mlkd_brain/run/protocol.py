@@ -20,7 +20,7 @@ from mlkd_brain.data.manifests import FOLD, read_manifest
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint, write_json, write_text
 from mlkd_brain.fingerprint import library_versions
-from mlkd_brain.names import HPARAMS, PROTOCOL
+from mlkd_brain.names import HPARAMS, PROTOCOL, TIES
 from mlkd_brain.run.description import Built, describe
 from mlkd_brain.run.plain_yaml import all_values
 
@@ -198,6 +198,7 @@ def write_protocol(
         # None: the baseline has no encoder
         "encoder_hub": hparams.get("encoder_hub"),
         "corpus": hparams.get("corpus"),
+        "epochs_that_tie": TIES,
         **{key: hparams[key] for key in RECORDED if key in hparams},
         "device": device_kind(device),
         "processes": int(os.environ.get("WORLD_SIZE", 1)),

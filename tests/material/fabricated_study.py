@@ -127,6 +127,7 @@ class FabricatedStudy:
             "fold": fold,
             "corpus": "EmoDB",
             "encoder_hub": "/somewhere/encoder",
+            "epochs_that_tie": "lowest loss",
             "weighting": "g712",
             "snrs_db": self.snrs,
             "speakers": {"train": others, "valid": [valid], "test": [test]},

@@ -147,6 +147,7 @@ def test_the_protocol_stands_on_top_and_names_what_is_wrong(page):
     assert "student, my_system: babble, factory1 (none unseen)" in protocol
     assert "factory1 16.0–20.0 s" in protocol and "weighting g712" in protocol
     assert "UA on the validation speaker: 5 to 7" in protocol
+    assert "of equal ones: lowest loss" in protocol
     assert "/somewhere" not in protocol and "| encoder | encoder |" in protocol
 
 
