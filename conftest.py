@@ -11,8 +11,9 @@ import sys
 import hypothesis
 import pytest
 from places import CORPORA
-from speechbrain.utils.importutils import LazyModule
 from tiny_encoders import save_encoder
+
+from speechbrain.utils.importutils import LazyModule
 
 # scripts of the same name in two recipes, without doctests
 collect_ignore_glob = [

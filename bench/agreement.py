@@ -15,13 +15,12 @@ import pathlib
 import tempfile
 
 import torch
-from tqdm import tqdm
-
 from mlkd_brain.audio import read_mono
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.errors import cli_errors
 from mlkd_brain.export.formats import export
 from mlkd_brain.inference.recognizer import EmotionRecognizer, load_recognizer
+from tqdm import tqdm
 
 EXPORTS = ("speechbrain", "onnx", "onnx-int8", "onnx-weights8")
 

@@ -18,10 +18,6 @@ import numpy as np
 import pandas
 import soundfile
 import torch
-
-from bench.contestant import THREADS
-from bench.lengths import dataset_of, iemocap_like
-from bench.results import add, markdown, row
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.evaluation.noise_grid import NoiseGrid
 from mlkd_brain.method.embedded import save_random_encoder
@@ -29,6 +25,10 @@ from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.levels import WEIGHTINGS, speech_level
+
+from bench.contestant import THREADS
+from bench.lengths import dataset_of, iemocap_like
+from bench.results import add, markdown, row
 
 UTTERANCES, REPEATS = 16, 2
 NOISES, SNRS_DB = ("a", "b", "c", "d", "e"), [0, 5, 10, 15, 20]

@@ -8,10 +8,10 @@ import zlib
 
 import numpy as np
 import torch
+from mlkd_brain.audio import SAMPLE_RATE
+
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import provides, takes
-
-from mlkd_brain.audio import SAMPLE_RATE
 
 UTTERANCES = 4425  # of eight training speakers, four fifths of 5531
 MEDIAN, NINE_TENTHS, SHORTEST, LONGEST = 3.6, 8.7, 0.58, 34.1  # seconds

@@ -9,12 +9,7 @@ Authors
 
 import functools
 
-import speechbrain as sb
 import torch
-from speechbrain.dataio.batch import PaddedBatch
-from speechbrain.utils.epoch_loop import EpochCounter
-from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
-
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
 from mlkd_brain.method.embedded import FOLDER
 from mlkd_brain.method.encoders import SpeechEncoder
@@ -26,6 +21,11 @@ from mlkd_brain.method.losses import (
 )
 from mlkd_brain.method.schedule import LearningRate
 from mlkd_brain.method.teacher_cache import TargetTeacher
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
+
+import speechbrain as sb
+from speechbrain.dataio.batch import PaddedBatch
+from speechbrain.utils.epoch_loop import EpochCounter
 
 LAYERS = [2, 4, 6, 8, 10, 12]
 LARGEST_GRADIENT = 5.0  # norm; SpeechBrain's default

@@ -17,6 +17,7 @@ import time
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from mlkd_brain.method.teacher_cache import TeacherCache
 from tqdm import tqdm
 
 from bench.contestant import THREADS
@@ -24,7 +25,6 @@ from bench.lengths import dataset_of, iemocap_like
 from bench.loops import save_encoder
 from bench.results import add, markdown, row
 from bench.training import CACHED, LOOPS, OURS, REFERENCE, epoch_of
-from mlkd_brain.method.teacher_cache import TeacherCache
 
 PICTURE = pathlib.Path(__file__).parents[1] / "docs" / "loss_curve.png"
 UTTERANCES, SHORTER = 240, 0.4

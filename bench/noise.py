@@ -14,14 +14,14 @@ import time
 import numpy as np
 import soundfile
 import torch
-from speechbrain.augment.time_domain import AddNoise
-
-from bench.results import add, markdown, row
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.levels import noise_level, speech_level
 from mlkd_brain.noise.mixing import mix
 from mlkd_brain.noise.sampling import NoiseSampler
+
+from bench.results import add, markdown, row
+from speechbrain.augment.time_domain import AddNoise
 
 SECONDS = 4.5  # the mean utterance of IEMOCAP
 REPEATS = 200

@@ -19,10 +19,6 @@ import time
 import types
 
 import torch
-from transformers import AutoModelForAudioClassification
-
-from bench.contestant import THREADS, Contestant, peak_megabytes, say
-from bench.results import add, markdown, row
 from mlkd_brain.export.hf_folder import to_hf
 from mlkd_brain.export.onnx_graph import write_float_graph
 from mlkd_brain.export.onnx_int8 import write_int8_graph
@@ -30,6 +26,10 @@ from mlkd_brain.export.onnx_weights import write_compressed_graph
 from mlkd_brain.inference.loading import EncoderFromConfig
 from mlkd_brain.inference.onnx_recognizer import in_onnxruntime, in_openvino
 from mlkd_brain.method.lobes import EmotionClassifier
+from transformers import AutoModelForAudioClassification
+
+from bench.contestant import THREADS, Contestant, peak_megabytes, say
+from bench.results import add, markdown, row
 
 SAMPLES = 72000  # 4.5 s, the mean utterance of IEMOCAP
 TEACHER = "teacher, transformers"

@@ -18,11 +18,11 @@ import sys
 import tempfile
 import time
 
+from mlkd_brain.method.embedded import save_random_encoder
+from mlkd_brain.study.executor import OBJECT_STORE, RAY
 from ray.cluster_utils import Cluster
 
 from bench.results import add, markdown, row
-from mlkd_brain.method.embedded import save_random_encoder
-from mlkd_brain.study.executor import OBJECT_STORE, RAY
 
 RECIPE = pathlib.Path(__file__).parents[1] / "recipes" / "IEMOCAP" / "MLKD"
 FOLDS = 4

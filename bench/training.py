@@ -21,14 +21,14 @@ import time
 from collections import namedtuple
 
 import torch
+from mlkd_brain.data.samplers import LengthBucketSampler
+from mlkd_brain.method.teacher_cache import TeacherCache
 from tqdm import tqdm
 
 from bench.contestant import THREADS, Contestant, peak_megabytes, say
 from bench.lengths import dataset_of, iemocap_like, padding_of, sample_of
 from bench.loops import OurLoop, PlainLoop, save_encoder
 from bench.results import add, markdown, row
-from mlkd_brain.data.samplers import LengthBucketSampler
-from mlkd_brain.method.teacher_cache import TeacherCache
 
 SPREAD = 0.2  # of the lengths in a batch, as in the yaml
 EPOCHS, FEW = 200, 10  # over which the cache's cost is spread

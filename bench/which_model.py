@@ -20,14 +20,13 @@ import time
 
 import pandas
 import torch
-from transformers import WhisperConfig
-
 from mlkd_brain.evaluation.complexity import SECONDS, machine
 from mlkd_brain.inference.loading import EncoderFromConfig
 from mlkd_brain.markdown import markdown_table, write_into
 from mlkd_brain.method.embedded import FOLDER
 from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.names import CLEAN
+from transformers import WhisperConfig
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 REPORTS = {

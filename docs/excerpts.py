@@ -16,9 +16,6 @@ import json
 import pathlib
 from collections.abc import Callable
 
-from pandas import DataFrame
-
-from bench.results import RESULTS, page
 from mlkd_brain.markdown import write_into
 from mlkd_brain.report import comparisons, pages
 from mlkd_brain.report.command import printed_tables
@@ -32,6 +29,9 @@ from mlkd_brain.report.results import (
     unpacked,
 )
 from mlkd_brain.report.systems import common_noises
+from pandas import DataFrame
+
+from bench.results import RESULTS, page
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 STUDIES = REPOSITORY / "recipes/EmoDB/MLKD/results"

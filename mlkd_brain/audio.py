@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, BinaryIO, Union
 import numpy as np
 import soundfile
 import soxr
-
 from mlkd_brain.containers import ENDS_EARLY, fault, mend
 from mlkd_brain.errors import InputError, printable
 from mlkd_brain.names import SAMPLE_RATE

@@ -12,7 +12,6 @@ import shutil
 import tempfile
 
 from filelock import FileLock
-
 from mlkd_brain.disk import replaced_file, writing
 from mlkd_brain.errors import InputError, is_full_disk, printable
 

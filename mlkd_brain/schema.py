@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pydantic
-
 from mlkd_brain.errors import InputError
 
 #: Of every schema: no text for a number, no 1 for True, no NaN.

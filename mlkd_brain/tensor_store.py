@@ -7,11 +7,10 @@ Authors
 import hashlib
 from urllib.parse import quote
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
-
 from mlkd_brain.disk import replaced_file
 from mlkd_brain.errors import InputError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 
 #: Bytes of a name before its suffix; file systems take 255 with it.
 LONGEST_NAME = 200

@@ -7,8 +7,9 @@ Authors
 import pathlib
 import time
 
-from bench.lengths import iemocap_like
 from mlkd_brain.tensor_store import TensorStore
+
+from bench.lengths import iemocap_like
 
 
 def cache(setup, findings):

@@ -7,11 +7,11 @@ Authors
 import os
 import platform
 
-import speechbrain
 import torch
 import transformers
-
 from mlkd_brain.evaluation.complexity import machine
+
+import speechbrain
 
 COPY, SIDE, REPEATS = 2**28, 8192, 10  # floats, rows of a matrix
 

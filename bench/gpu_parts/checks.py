@@ -11,15 +11,15 @@ import tempfile
 
 import numpy as np
 import torch
-from speechbrain.dataio.batch import PaddedBatch
-
-from bench.gpu_parts.workplace import NOISES, write_noise
-from bench.lengths import dataset_of, iemocap_like
-from bench.loops import OurLoop, teacher_and_student
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.data.samplers import LengthBucketSampler
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.sampling import NoiseSampler
+
+from bench.gpu_parts.workplace import NOISES, write_noise
+from bench.lengths import dataset_of, iemocap_like
+from bench.loops import OurLoop, teacher_and_student
+from speechbrain.dataio.batch import PaddedBatch
 
 SECONDS = (1.0, 2.5, 4.5, 6.0)  # of the utterances that are compared
 TOLERANCE = 1e-3  # of logits in float32

@@ -10,8 +10,9 @@ Authors
 import math
 from collections import namedtuple
 
-from bench.lengths import UTTERANCES
 from mlkd_brain.markdown import markdown_table
+
+from bench.lengths import UTTERANCES
 
 EPOCHS, FOLDS, BATCH = 200, 10, 8
 VALIDATED = 553  # utterances of a speaker, on average

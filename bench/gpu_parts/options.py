@@ -9,16 +9,16 @@ import time
 
 import numpy as np
 import torch
-from speechbrain.dataio.batch import PaddedBatch
+from mlkd_brain.audio import SAMPLE_RATE
+from mlkd_brain.data.manifests import read_manifest
+from mlkd_brain.data.samplers import LengthBucketSampler
+from mlkd_brain.method.teacher_cache import TeacherCache
 
 from bench.gpu_parts.rates import Stopwatch
 from bench.gpu_parts.workplace import fold_of
 from bench.lengths import dataset_of, iemocap_like
 from bench.loops import OurLoop, teacher_and_student
-from mlkd_brain.audio import SAMPLE_RATE
-from mlkd_brain.data.manifests import read_manifest
-from mlkd_brain.data.samplers import LengthBucketSampler
-from mlkd_brain.method.teacher_cache import TeacherCache
+from speechbrain.dataio.batch import PaddedBatch
 
 AS_IT_IS = "as it is"
 BATCH, LONGEST = 8, 34.1  # utterances, s

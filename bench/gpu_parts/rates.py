@@ -16,20 +16,20 @@ import statistics
 import time
 from collections import namedtuple
 
-import speechbrain as sb
 import torch
-from speechbrain.dataio.batch import PaddedBatch
+from mlkd_brain.audio import SAMPLE_RATE
+from mlkd_brain.fingerprint import fingerprint_weights
+from mlkd_brain.method.brains import EmotionBrain
+from mlkd_brain.method.lobes import copy_teacher
 from torch.utils.data import DataLoader
 
+import speechbrain as sb
 from bench.contestant import peak_megabytes
 from bench.gpu_parts.profile import profile
 from bench.gpu_parts.scheduler import Worker
 from bench.gpu_parts.workplace import fold_of
 from bench.loops import PlainLoop
-from mlkd_brain.audio import SAMPLE_RATE
-from mlkd_brain.fingerprint import fingerprint_weights
-from mlkd_brain.method.brains import EmotionBrain
-from mlkd_brain.method.lobes import copy_teacher
+from speechbrain.dataio.batch import PaddedBatch
 
 PLAIN, OURS, OURS_BF16 = "plain, float32", "ours, float32", "ours, bf16"
 PREPARE, EPOCH, PROFILE, TEACHER = "prepare", "epoch", "profile", "teacher"

@@ -14,8 +14,9 @@ import signal
 import sys
 import time
 
-from bench.gpu_parts.workplace import RECIPE, options_of
 from mlkd_brain.files import has_checkpoint
+
+from bench.gpu_parts.workplace import RECIPE, options_of
 
 EPOCHS, WAIT = 3, 120  # epochs; s, for the first one
 INTO_THE_NEXT = 0.3  # s after a checkpoint, when the next epoch is under way

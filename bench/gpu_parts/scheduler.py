@@ -18,8 +18,9 @@ import time
 import traceback
 from collections import namedtuple
 
-from bench.results import row
 from mlkd_brain.files import write_json
+
+from bench.results import row
 
 #: A name, a function of (setup, findings), and how long it may take, s.
 Part = namedtuple("Part", "name function seconds")

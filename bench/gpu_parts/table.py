@@ -10,10 +10,11 @@ import json
 import pathlib
 import sys
 
-from bench.gpu_parts import hours
-from bench.results import markdown
 from mlkd_brain.files import write_text
 from mlkd_brain.markdown import markdown_table, write_into
+
+from bench.gpu_parts import hours
+from bench.results import markdown
 
 
 def write(result, path):

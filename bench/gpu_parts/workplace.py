@@ -18,10 +18,6 @@ import numpy as np
 import pandas
 import soundfile
 import torch
-
-from bench.lengths import dataset_of, iemocap_like
-from bench.loops import save_encoder
-from bench.training import BASE
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.data.manifests import COLUMNS, LEVELS
 from mlkd_brain.data.pipelines import dataio_prep
@@ -31,6 +27,10 @@ from mlkd_brain.run.experiment import (
     make_label_encoder,
     prepare_fold,
 )
+
+from bench.lengths import dataset_of, iemocap_like
+from bench.loops import save_encoder
+from bench.training import BASE
 
 RECIPE = pathlib.Path(__file__).parents[2] / "recipes" / "IEMOCAP" / "MLKD"
 EMOTIONS = ("ang", "hap", "neu", "sad")

@@ -9,7 +9,6 @@ Authors
 
 import torch
 import torch.nn.functional as F
-
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.data.descriptors import FrameDescriptors, functionals
 from mlkd_brain.errors import InputError

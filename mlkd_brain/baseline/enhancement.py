@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
-
 from mlkd_brain.baseline.nmf import (
     activate,
     learn_atoms,

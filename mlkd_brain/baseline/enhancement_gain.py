@@ -23,10 +23,6 @@ import pandas
 import soundfile
 import torch
 from hyperpyyaml import load_hyperpyyaml
-from ruamel.yaml import YAML
-from speechbrain.nnet.losses import cal_si_snr
-from tqdm import tqdm
-
 from mlkd_brain.audio import SAMPLE_RATE, find_recordings, read_mono
 from mlkd_brain.baseline.enhancement import KNOWLEDGE
 from mlkd_brain.baseline.system import training_ranges
@@ -38,6 +34,10 @@ from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.levels import gain_from_levels, noise_level
 from mlkd_brain.noise.sampling import evaluation_sample
 from mlkd_brain.run.experiment import load_hparams
+from ruamel.yaml import YAML
+from tqdm import tqdm
+
+from speechbrain.nnet.losses import cal_si_snr
 
 WHITE = "white"
 WHITE_SECONDS = 20

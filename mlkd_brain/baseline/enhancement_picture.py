@@ -8,7 +8,6 @@ import pathlib
 
 import torch
 from matplotlib.figure import Figure
-
 from mlkd_brain.noise.picture import draw_spectrograms, save
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked
 from mlkd_brain.fingerprint import (

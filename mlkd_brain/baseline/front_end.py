@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from mlkd_brain.errors import InputError
 
 ORDERS = ("nmf_then_vad", "vad_then_nmf")

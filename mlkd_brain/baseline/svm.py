@@ -10,6 +10,7 @@ from zipfile import ZIP_DEFLATED
 import numpy as np
 import skops.io
 import torch
+from mlkd_brain.errors import InputError
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import balanced_accuracy_score
@@ -19,8 +20,6 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from tqdm import tqdm
-
-from mlkd_brain.errors import InputError
 
 KERNELS = {
     "linear": (LinearSVC, ("coef_", "intercept_")),

@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import accuracy_score, recall_score
-from tqdm import tqdm
-
 from mlkd_brain.baseline.feature_cache import FeatureCache, cached
 from mlkd_brain.method.padding import samples_of
 from mlkd_brain.names import CLEAN, SELECTION
 from mlkd_brain.run.console import close_console
+from sklearn.metrics import accuracy_score, recall_score
+from tqdm import tqdm
 
 Decision = namedtuple("Decision", "logits features")
 

@@ -9,11 +9,10 @@ from importlib.metadata import version
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.mixture import GaussianMixture
-
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.errors import InputError
 from mlkd_brain.optional import require
+from sklearn.mixture import GaussianMixture
 
 DETECTORS = ("energy", "webrtc", "silero")
 SILENCE = 1e-10  # of a mean square; keeps the logarithm finite

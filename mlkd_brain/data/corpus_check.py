@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import pandas
 import soundfile
-
 from mlkd_brain.audio import SHORTEST_SECONDS
 from mlkd_brain.commands import command_parser
 from mlkd_brain.data.folds import fold_speakers, missing_labels, read_groups

@@ -19,7 +19,6 @@ import re
 import string
 
 import pandas
-
 from mlkd_brain.commands import command_parser
 from mlkd_brain.data.own_corpus import NEEDED, OPTIONAL, name_of, row_problems
 from mlkd_brain.errors import InputError

@@ -9,13 +9,13 @@ Authors
 
 import torch
 import torch.nn.functional as F
+from mlkd_brain.audio import SAMPLE_RATE
+
 from speechbrain.processing.features import DCT, Filterbank
 from speechbrain.processing.vocal_features import (
     autocorrelate,
     compute_spectral_features,
 )
-
-from mlkd_brain.audio import SAMPLE_RATE
 
 #: The shape of the spectrum, in the order of SpeechBrain.
 SHAPE = "centroid spread skew kurtosis entropy flatness crest flux".split()
@@ -165,7 +165,9 @@ def functionals(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     -------
     >>> values = torch.tensor([[[1.0], [3.0], [torch.nan], [99.0]]])
     >>> mask = torch.tensor([[True, True, True, False]])
-    >>> functionals(values, mask)[0, [0, 1, 3, 5]]  # mean, spread, median, change
+    >>> functionals(values, mask)[
+    ...     0, [0, 1, 3, 5]
+    ... ]  # mean, spread, median, change
     tensor([2., 1., 2., 2.])
     """
     values = values.masked_fill(~mask[..., None], torch.nan)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas
-
 from mlkd_brain.data.manifests import FOLD, read_manifest, read_speakers
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint, write_csv

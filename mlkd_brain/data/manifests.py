@@ -15,10 +15,6 @@ from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
 import pandas
-from pydantic import AfterValidator, Field
-from tqdm import tqdm
-from typing_extensions import TypedDict
-
 from mlkd_brain.audio import LIBRARIES, SAMPLE_RATE, read_checked, silence
 from mlkd_brain.data.recordings import RecordingIndex
 from mlkd_brain.errors import InputError
@@ -26,6 +22,9 @@ from mlkd_brain.files import locked, replaced_folder, write_json
 from mlkd_brain.fingerprint import fingerprint, provenance
 from mlkd_brain.noise.levels import WEIGHTINGS, speech_level
 from mlkd_brain.schema import STRICT, Schema, shown, unit
+from pydantic import AfterValidator, Field
+from tqdm import tqdm
+from typing_extensions import TypedDict
 
 logger = logging.getLogger(__name__)
 #: Columns that a preparer fills in without opening the recording.

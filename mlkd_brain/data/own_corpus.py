@@ -12,7 +12,6 @@ import unicodedata
 from collections.abc import Iterator
 
 import pandas
-
 from mlkd_brain.data.folds import FEWEST_FOLDS
 from mlkd_brain.data.manifests import (
     DESCRIPTION,
@@ -83,7 +82,9 @@ def read_rows(manifest: str | pathlib.Path | None) -> pandas.DataFrame:
     Example
     -------
     >>> path = getfixture("tmp_path") / "my.csv"
-    >>> _ = path.write_text("wav,spk_id,emo\\na/1.wav,07,joy\\na/2.wav,8,rage\\n")
+    >>> _ = path.write_text(
+    ...     "wav,spk_id,emo\\na/1.wav,07,joy\\na/2.wav,8,rage\\n"
+    ... )
     >>> read_rows(path)[["ID", "spk_id", "emo"]].values.tolist()
     [['a-1', '07', 'joy'], ['a-2', '8', 'rage']]
     """

@@ -8,12 +8,12 @@ import pathlib
 from typing import Any
 
 import torch
+from mlkd_brain.audio import read_mono
+from mlkd_brain.data.manifests import ROOT, read_manifest
+
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.encoder import CategoricalEncoder
 from speechbrain.utils.data_pipeline import DynamicItem, provides, takes
-
-from mlkd_brain.audio import read_mono
-from mlkd_brain.data.manifests import ROOT, read_manifest
 
 
 @takes("wav")

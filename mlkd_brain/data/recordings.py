@@ -8,12 +8,11 @@ import json
 import pathlib
 import time
 
-from tqdm import tqdm
-
 from mlkd_brain.audio import LIBRARIES, read_mono
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import write_json
 from mlkd_brain.fingerprint import fingerprint_samples, provenance
+from tqdm import tqdm
 
 SETTLED = 2.0  # seconds; within one tick of the clock a file can change twice
 

@@ -8,9 +8,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from torch.utils.data import Sampler
-
 from mlkd_brain.errors import InputError
+from torch.utils.data import Sampler
 
 
 class LengthBucketSampler(Sampler):

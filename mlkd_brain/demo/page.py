@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import gradio
 import numpy as np
 import torch
-
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.demo import pictures
 from mlkd_brain.demo.sound import (

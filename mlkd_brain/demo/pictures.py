@@ -9,19 +9,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.demo.systems import Decision
 from mlkd_brain.inference.recognition import Moment
 from mlkd_brain.names import CLEAN
 from mlkd_brain.noise.picture import draw_spectrograms
-from mlkd_brain.report.style import (
-    GREY,
-    WIDTH,
-    heading,
-    new_figure,
-    spoken,
-)
+from mlkd_brain.report.style import GREY, WIDTH, heading, new_figure, spoken
 from mlkd_brain.report.systems import OTHERS, colours
 
 EMOTION_COLOURS = ("#D55E00", "#E69F00", "#999999", "#0072B2", *OTHERS)
@@ -66,7 +59,9 @@ def decisions_html(decisions: Mapping[str, Decision]) -> str:
 
     Example
     -------
-    >>> page = decisions_html({"student": Decision({"ang": 0.9, "sad": 0.1}, 0)})
+    >>> page = decisions_html(
+    ...     {"student": Decision({"ang": 0.9, "sad": 0.1}, 0)}
+    ... )
     >>> "student" in page, "90.0 %" in page, page.count('class="bar"')
     (True, True, 2)
     """

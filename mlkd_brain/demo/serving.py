@@ -10,15 +10,14 @@ import pathlib
 from typing import Any
 
 import gradio
-from starlette.datastructures import MutableHeaders
-from starlette.middleware import Middleware
-
 from mlkd_brain.demo.page import Page, build
 from mlkd_brain.demo.pictures import CSS
 from mlkd_brain.demo.sound import LARGEST_FILE_MB, Noises, TestSpeaker
 from mlkd_brain.demo.systems import System, choose_runs
 from mlkd_brain.errors import InputError
 from mlkd_brain.run.description import Built, describe_run
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 
 #: The browser fetches nothing from elsewhere, whatever Gradio's page asks for.
 POLICY = (

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas
 import soundfile
-
 from mlkd_brain.audio import SAMPLE_RATE, read_checked, read_mono
 from mlkd_brain.errors import InputError
 from mlkd_brain.inference.recognition import SHORTEST_SECONDS

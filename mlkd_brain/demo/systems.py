@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import has_checkpoint

@@ -13,10 +13,9 @@ import time
 from typing import Any
 
 import torch
+from mlkd_brain.audio import SAMPLE_RATE
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-
-from mlkd_brain.audio import SAMPLE_RATE
 
 SECONDS = 4.5  # the mean utterance of IEMOCAP
 REPEATS = 5

@@ -13,15 +13,14 @@ import numpy as np
 import pandas
 import soundfile
 import torch
-from pandas import DataFrame
-from sklearn.metrics import accuracy_score, recall_score
-from tqdm import tqdm
-
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import CLEAN
 from mlkd_brain.noise.levels import WEIGHTINGS
 from mlkd_brain.noise.sampling import evaluation_sample
+from pandas import DataFrame
+from sklearn.metrics import accuracy_score, recall_score
+from tqdm import tqdm
 
 
 class NoiseGrid:

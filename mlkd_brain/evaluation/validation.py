@@ -12,13 +12,12 @@ Authors
 import pathlib
 from typing import Any
 
-from pandas import DataFrame
-
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.evaluation.noise_grid import noise_grid
 from mlkd_brain.files import write_csv
 from mlkd_brain.method.teachers import recover_best, training_command
 from mlkd_brain.names import CLEAN, VALIDATION
+from pandas import DataFrame
 
 
 def validate_run(hparams: dict[str, Any], device: str = "cpu") -> DataFrame:

@@ -8,8 +8,6 @@ import json
 import pathlib
 
 import yaml
-from safetensors.torch import save_file
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.export.hf_folder import to_hf
 from mlkd_brain.export.model_card import model_card, sidecar
@@ -25,6 +23,7 @@ from mlkd_brain.method.pooling import MeanPooling
 from mlkd_brain.names import HPARAMS, LABELS
 from mlkd_brain.optional import require
 from mlkd_brain.run.description import NEW, Built
+from safetensors.torch import save_file
 
 EXPORTED = "export.json"  # marks a folder that an export made
 WEIGHTS = "model.safetensors"

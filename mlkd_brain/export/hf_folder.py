@@ -7,14 +7,13 @@ Authors
 import pathlib
 
 import torch
+from mlkd_brain.audio import SAMPLE_RATE
+from mlkd_brain.inference.loading import TrainedRun, encoder_settings
 from transformers import (
     AutoConfig,
     AutoModelForAudioClassification,
     Wav2Vec2FeatureExtractor,
 )
-
-from mlkd_brain.audio import SAMPLE_RATE
-from mlkd_brain.inference.loading import TrainedRun, encoder_settings
 
 ONE_AT_A_TIME = (
     "one recording at a time, or several of equal length: padding would change "

@@ -7,7 +7,6 @@ Authors
 from typing import Any
 
 import yaml
-
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.inference.loading import TrainedRun
 from mlkd_brain.method import embedded

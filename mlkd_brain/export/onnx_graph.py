@@ -17,14 +17,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.nn.utils import parametrize
-
 from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.method.padding import (
     ValidGroupNorm,
     normalise_waveforms,
     valid_mask,
 )
+from torch.nn.utils import parametrize
 
 
 def windows(frames: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:

@@ -16,11 +16,10 @@ import pathlib
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
-
 from mlkd_brain.export.onnx_graph import quiet_exporter
 from mlkd_brain.export.onnx_loop import one_by_one
 from mlkd_brain.export.onnx_weights import drop_unused, quantise_weight
+from onnx import TensorProto, helper, numpy_helper
 
 CONVS = "feature_extractor."  # in the names of the conv encoder's weights
 FEWEST_ROWS = 32  # a product over fewer values gains nothing

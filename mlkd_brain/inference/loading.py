@@ -12,9 +12,6 @@ import json
 import pathlib
 from typing import Any
 
-from speechbrain.dataio.encoder import CategoricalEncoder
-from transformers import AutoConfig, AutoFeatureExtractor
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import write_json
 from mlkd_brain.inference.rebuild import rebuild
@@ -23,6 +20,9 @@ from mlkd_brain.method.teachers import recover_best, training_command
 from mlkd_brain.names import HPARAMS, LABELS, PROTOCOL
 from mlkd_brain.run.description import Built, describe_run
 from mlkd_brain.run.protocol import read_protocol
+from transformers import AutoConfig, AutoFeatureExtractor
+
+from speechbrain.dataio.encoder import CategoricalEncoder
 
 ENCODER_SETTINGS = "encoder.json"
 #: Names of the encoder in a run's yaml: today's, and that of earlier runs.

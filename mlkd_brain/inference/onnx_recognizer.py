@@ -10,7 +10,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 import yaml
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.inference.recognition import Recognition
 from mlkd_brain.optional import is_installed, require

@@ -12,11 +12,10 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from tqdm import tqdm
-
 from mlkd_brain.audio import find_recordings
 from mlkd_brain.errors import InputError, printable
 from mlkd_brain.inference.recognition import Recognition
+from tqdm import tqdm
 
 PIPE = "-"
 

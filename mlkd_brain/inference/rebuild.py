@@ -19,7 +19,6 @@ import sys
 from typing import Any
 
 import torch
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.run.description import Built

@@ -8,11 +8,11 @@ import math
 from typing import Any, NamedTuple
 
 import torch
-from speechbrain.utils.logger import get_logger
-
 from mlkd_brain.audio import SAMPLE_RATE, read_checked, silence
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.padding import samples_of
+
+from speechbrain.utils.logger import get_logger
 
 logger = get_logger(__name__)
 SHORTEST_SECONDS = 0.025  # span of the first frame

@@ -12,15 +12,15 @@ import pathlib
 from typing import Any
 
 import torch
-from speechbrain.inference.interfaces import Pretrained
-from speechbrain.utils.fetching import fetch
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.inference.loading import TrainedRun, labels_in_order
 from mlkd_brain.inference.recognition import Recognition
 from mlkd_brain.inference.safe_weights import is_local, refuse_harmful
 from mlkd_brain.names import HPARAMS
 from mlkd_brain.optional import refuse_missing_device
+
+from speechbrain.inference.interfaces import Pretrained
+from speechbrain.utils.fetching import fetch
 
 
 class EmotionRecognizer(Recognition, Pretrained):

@@ -10,12 +10,12 @@ Authors
 from typing import Any
 
 import yaml
+from mlkd_brain.errors import InputError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+
 from speechbrain.utils.fetching import FetchFrom, fetch, guess_source
 from speechbrain.utils.parameter_transfer import Pretrainer
-
-from mlkd_brain.errors import InputError
 
 PICKLED = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 #: Tags that the hyperparams.yaml of a remote source may have.

@@ -12,36 +12,28 @@ import time
 from collections import defaultdict
 from typing import Any
 
-import speechbrain as sb
 import torch
-from sklearn.metrics import accuracy_score, recall_score
-from speechbrain.dataio.dataset import DynamicItemDataset
-from speechbrain.utils.logger import get_logger
-from torch.nn.utils import get_total_norm
-
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.data.samplers import LengthBucketSampler
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.gradients import gradient_norms, shares
 from mlkd_brain.method.lobes import Classification, EmotionClassifier, freeze
-from mlkd_brain.method.losses import (
-    UNLABELLED,
-    balanced_weights,
-    label_loss,
-)
+from mlkd_brain.method.losses import UNLABELLED, balanced_weights, label_loss
 from mlkd_brain.method.schedule import set_learning_rate
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherTargets
 from mlkd_brain.names import SELECTION
 from mlkd_brain.run.brain import ResumableBrain
-from mlkd_brain.run.console import (
-    close_console,
-    show_epoch,
-    show_progress,
-)
+from mlkd_brain.run.console import close_console, show_epoch, show_progress
 from mlkd_brain.run.epoch_clock import EpochClock, seconds_left, throughput
 from mlkd_brain.run.processes import gather, rank_and_size, sum_by_name
 from mlkd_brain.run.step_memory import SavedActivations, describe_memory
 from mlkd_brain.run.step_seed import seed_step
+from sklearn.metrics import accuracy_score, recall_score
+from torch.nn.utils import get_total_norm
+
+import speechbrain as sb
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.utils.logger import get_logger
 
 logger = get_logger(__name__)
 

@@ -18,10 +18,9 @@ import re
 from typing import Any
 
 import torch
+from mlkd_brain.files import replaced_folder
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
-
-from mlkd_brain.files import replaced_folder
 
 FOLDER = pathlib.Path(__file__).with_name("embedded_encoder")
 EMBEDDED = "embedded"  # its name as encoder_hub

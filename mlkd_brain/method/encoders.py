@@ -17,14 +17,6 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from huggingface_hub import utils as hub
-from safetensors import SafetensorError
-from speechbrain.integrations.huggingface.huggingface import (
-    HFTransformersInterface,
-)
-from speechbrain.utils.logger import get_logger
-from transformers import AutoConfig, AutoModel
-from transformers.utils import logging as transformers_logging
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.embedded import folder_of, random_model, random_seed
 from mlkd_brain.method.padding import (
@@ -34,6 +26,14 @@ from mlkd_brain.method.padding import (
     valid_mask,
 )
 from mlkd_brain.method.precision import keep_norms_in_float32
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModel
+from transformers.utils import logging as transformers_logging
+
+from speechbrain.integrations.huggingface.huggingface import (
+    HFTransformersInterface,
+)
+from speechbrain.utils.logger import get_logger
 
 logger = get_logger(__name__)
 

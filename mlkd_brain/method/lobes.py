@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.pooling import make_pooling
 

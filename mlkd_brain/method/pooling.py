@@ -13,7 +13,6 @@ Authors
 from typing import Any
 
 import torch
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.padding import mean_over_frames
 

@@ -7,7 +7,6 @@ Authors
 import math
 
 import torch
-
 from mlkd_brain.errors import InputError
 
 #: Share of the peak, by the share of the steps after the rise that is left.

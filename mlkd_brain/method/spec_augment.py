@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.noise.sampling import uniform
 

@@ -15,13 +15,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from speechbrain.dataio.batch import PaddedBatch
-from speechbrain.dataio.dataset import DynamicItemDataset
-from speechbrain.utils.data_pipeline import provides, takes
-from speechbrain.utils.distributed import run_on_main
-from speechbrain.utils.logger import get_logger
-from tqdm import tqdm
-
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.disk import human_size, require_space
 from mlkd_brain.errors import InputError
@@ -35,6 +28,13 @@ from mlkd_brain.fingerprint import (
 from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.run.step_memory import free_memory
 from mlkd_brain.tensor_store import TensorStore
+from tqdm import tqdm
+
+from speechbrain.dataio.batch import PaddedBatch
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.utils.data_pipeline import provides, takes
+from speechbrain.utils.distributed import run_on_main
+from speechbrain.utils.logger import get_logger
 
 logger = get_logger(__name__)
 

@@ -8,8 +8,6 @@ import pathlib
 from typing import Any
 
 import torch
-from speechbrain.utils.logger import get_logger
-
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import HPARAMS, SELECTION
@@ -17,6 +15,8 @@ from mlkd_brain.run.checkpoint_files import find_damage
 from mlkd_brain.run.checkpoints import AtomicCheckpointer
 from mlkd_brain.run.description import Built, describe_run, imported
 from mlkd_brain.run.protocol import read_settings
+
+from speechbrain.utils.logger import get_logger
 
 logger = get_logger(__name__)
 

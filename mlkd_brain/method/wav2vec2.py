@@ -7,13 +7,13 @@ Authors
 import pathlib
 
 import torch
-from speechbrain.utils.logger import get_logger
+from mlkd_brain.method.encoders import Encoding, SpeechEncoder
+from mlkd_brain.method.padding import ValidGroupNorm, valid_mask, zero_padding
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from mlkd_brain.method.encoders import Encoding, SpeechEncoder
-from mlkd_brain.method.padding import ValidGroupNorm, valid_mask, zero_padding
+from speechbrain.utils.logger import get_logger
 
 logger = get_logger(__name__)
 
@@ -153,7 +153,10 @@ def normalises_by_default(config) -> bool:
     Example
     -------
     >>> from transformers import HubertConfig, WavLMConfig
-    >>> normalises_by_default(HubertConfig()), normalises_by_default(WavLMConfig())
+    >>> (
+    ...     normalises_by_default(HubertConfig()),
+    ...     normalises_by_default(WavLMConfig()),
+    ... )
     (True, False)
     """
     # all published models do, but WavLM base, which was pretrained without

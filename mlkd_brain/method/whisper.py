@@ -8,13 +8,12 @@ import math
 
 import torch
 import torch.nn.functional as F
+from mlkd_brain.method.encoders import Encoding, SpeechEncoder
+from mlkd_brain.method.padding import valid_mask
 from transformers import WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import (
     WhisperEncoder as WhisperTransformer,
 )
-
-from mlkd_brain.method.encoders import Encoding, SpeechEncoder
-from mlkd_brain.method.padding import valid_mask
 
 DECODER = "decoder."  # in the names of the weights that are left aside
 

@@ -15,9 +15,6 @@ from typing import Any
 import numpy as np
 import pandas
 import soundfile
-from speechbrain.utils.logger import get_logger
-from tqdm import tqdm
-
 from mlkd_brain.audio import (
     LIBRARIES,
     SAMPLE_RATE,
@@ -33,6 +30,9 @@ from mlkd_brain.noise import mixing
 from mlkd_brain.noise.copies import acoustic_fingerprint, samples_checksum
 from mlkd_brain.noise.levels import WEIGHTINGS, measurement_filter
 from mlkd_brain.noise.sampling import NoiseSample
+from tqdm import tqdm
+
+from speechbrain.utils.logger import get_logger
 
 logger = get_logger(__name__)
 CATALOGUE = "noises.csv"

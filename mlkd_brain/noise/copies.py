@@ -17,7 +17,6 @@ import pathlib
 from collections.abc import Mapping
 
 import numpy as np
-
 from mlkd_brain.audio import read_mono
 from mlkd_brain.fingerprint import fingerprint_samples
 from mlkd_brain.names import SAMPLE_RATE

@@ -25,14 +25,13 @@ Authors
 import functools
 
 import numpy as np
-from scipy import signal as filters
-
 from mlkd_brain.noise.active_level import (
     SILENT_SPEECH,
     TINY,
     active_speech_level,
     as_samples,
 )
+from scipy import signal as filters
 
 SAMPLE_RATE = 16000  # Hz, the rate that the weighted modes are defined for
 WEIGHTINGS = ("none", "band_4khz", "g712")

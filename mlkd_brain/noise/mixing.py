@@ -21,7 +21,6 @@ Authors
 import warnings
 
 import numpy as np
-
 from mlkd_brain.noise.active_level import SILENT_SPEECH, as_samples
 from mlkd_brain.noise.levels import gain_from_levels
 

@@ -10,16 +10,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy import signal as filters
-
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.errors import InputError
-from mlkd_brain.noise.levels import (
-    gain_from_levels,
-    noise_level,
-    speech_level,
-)
+from mlkd_brain.noise.levels import gain_from_levels, noise_level, speech_level
 from mlkd_brain.noise.mixing import add_scaled, loop_to_length
+from scipy import signal as filters
 
 SPAN_DB = 80  # what the colours span below the loudest point
 BANDS = {

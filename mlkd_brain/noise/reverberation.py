@@ -12,12 +12,12 @@ import numpy as np
 import soundfile
 import soxr
 import torch
-from speechbrain.processing.signal_processing import reverberate
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import SAMPLE_RATE
 from mlkd_brain.noise.levels import speech_level
 from mlkd_brain.noise.sampling import uniform
+
+from speechbrain.processing.signal_processing import reverberate
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 

@@ -8,7 +8,6 @@ import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.noise.levels import WEIGHTINGS
 

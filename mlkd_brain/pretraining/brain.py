@@ -9,10 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import speechbrain as sb
 import torch
-from tqdm import tqdm
-
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.schedule import set_learning_rate
@@ -20,6 +17,9 @@ from mlkd_brain.pretraining.distortions import generator
 from mlkd_brain.run.brain import ResumableBrain
 from mlkd_brain.run.console import show_epoch
 from mlkd_brain.run.epoch_clock import seconds_left
+from tqdm import tqdm
+
+import speechbrain as sb
 
 
 class MaskedSpans:

@@ -14,7 +14,6 @@ import numpy as np
 import soundfile
 import torch
 import torchaudio
-
 from mlkd_brain.audio import SAMPLE_RATE
 
 SILENCE = 1e-8  # of a mean square

@@ -13,9 +13,6 @@ from typing import Any
 import numpy as np
 import pandas
 import torch
-from sklearn.svm import LinearSVC
-from tqdm import tqdm
-
 from mlkd_brain.audio import read_mono
 from mlkd_brain.baseline.acoustic_features import OPENSMILE, AcousticFeatures
 from mlkd_brain.baseline.svm import left_out_accuracy, standardised
@@ -26,6 +23,8 @@ from mlkd_brain.names import CLEAN
 from mlkd_brain.report.formatting import number
 from mlkd_brain.report.results import read_predictions
 from mlkd_brain.report.statistics import ACCURACIES, accuracy
+from sklearn.svm import LinearSVC
+from tqdm import tqdm
 
 #: Of the classifier; chosen together with the block.
 C_GRID = (0.001, 0.01, 0.1)

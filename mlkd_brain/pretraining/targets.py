@@ -11,7 +11,6 @@ Authors
 
 import torch
 import torch.nn.functional as F
-
 from mlkd_brain.data.descriptors import functionals
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.padding import mean_over_frames

@@ -8,8 +8,6 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from pandas import DataFrame, Series
-
 from mlkd_brain.names import CLEAN
 from mlkd_brain.report.formatting import (
     MISSING,
@@ -34,6 +32,7 @@ from mlkd_brain.report.systems import (
     in_order,
     systems_of,
 )
+from pandas import DataFrame, Series
 
 ALL = "all"  # of noises or SNRs, in numbers/tests.csv
 

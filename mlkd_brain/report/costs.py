@@ -4,10 +4,9 @@ Authors
  * The MLKD team 2026
 """
 
-from pandas import DataFrame
-
 from mlkd_brain.report.formatting import MISSING, number
 from mlkd_brain.report.systems import systems_of
+from pandas import DataFrame
 
 MEBIBYTE = 2**20
 SHARED_MARK = " *"

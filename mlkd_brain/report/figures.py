@@ -12,8 +12,6 @@ import numpy as np
 import pandas
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from pandas import DataFrame
-
 from mlkd_brain.names import CLEAN
 from mlkd_brain.report.formatting import column
 from mlkd_brain.report.statistics import (
@@ -41,6 +39,7 @@ from mlkd_brain.report.systems import (
     systems_of,
 )
 from mlkd_brain.report.tables import speaker_name
+from pandas import DataFrame
 
 #: Terms of a train_log.txt that have a name in words; they are drawn first.
 TERMS = {

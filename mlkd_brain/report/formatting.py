@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from pandas import DataFrame, Series
-
 from mlkd_brain.markdown import escape, markdown_table
 from mlkd_brain.names import CLEAN
 from mlkd_brain.report.statistics import interval
+from pandas import DataFrame, Series
 
 MISSING = "–"  # of a cell without data
 #: Signs that LaTeX has in mathematics alone, or reads as commands.

@@ -22,8 +22,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import pandas
-from pandas import DataFrame
-
 from mlkd_brain.data.corpus_check import main as check_corpus
 from mlkd_brain.names import CLEAN, PREDICTIONS, PROTOCOL, SAMPLE_RATE
 from mlkd_brain.report.command import add_runs
@@ -37,6 +35,7 @@ from mlkd_brain.report.results import (
 )
 from mlkd_brain.report.systems import copies_heard
 from mlkd_brain.run.protocol import read_protocol
+from pandas import DataFrame
 
 SPEAKERS, NOISE, COMPLETENESS = "speakers", "noise", "predictions"
 KEYS = ["ID", "noise", "snr_db"]

@@ -14,8 +14,6 @@ from typing import NamedTuple
 import matplotlib
 from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
-from pandas import DataFrame
-
 from mlkd_brain.files import refuse_to_replace, replaced_folder
 from mlkd_brain.markdown import escape
 from mlkd_brain.names import CLEAN
@@ -46,6 +44,7 @@ from mlkd_brain.report.systems import (
     systems_of,
     unseen_note,
 )
+from pandas import DataFrame
 
 PAGE = "report.md"
 MEAN = "mean over runs [95 % interval]"

@@ -10,8 +10,6 @@ Authors
 
 from collections.abc import Iterable, Sequence
 
-from pandas import DataFrame
-
 from mlkd_brain.names import CLEAN
 from mlkd_brain.report.formatting import (
     MISSING,
@@ -20,13 +18,9 @@ from mlkd_brain.report.formatting import (
     signed,
 )
 from mlkd_brain.report.statistics import by_run
-from mlkd_brain.report.systems import (
-    by_condition,
-    corpora,
-    for_system,
-    heads,
-)
+from mlkd_brain.report.systems import by_condition, corpora, for_system, heads
 from mlkd_brain.report.tables import cell_means, systems_frame
+from pandas import DataFrame
 
 CORPUS = "IEMOCAP"
 SNRS_DB = (0, 5, 10, 15, 20, CLEAN)

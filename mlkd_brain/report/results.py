@@ -17,12 +17,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pandas
-from pandas import DataFrame
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import COMPLEXITY, PREDICTIONS, PROTOCOL, TRAIN_LOG
 from mlkd_brain.report.statistics import scores_of_runs
 from mlkd_brain.run.protocol import read_protocol
+from pandas import DataFrame
 
 ARCHIVE = "runs.tar.xz"
 MANIFEST = "test.csv"

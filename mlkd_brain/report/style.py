@@ -12,9 +12,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from PIL import Image
-
 from mlkd_brain.report.systems import colours, marker
+from PIL import Image
 
 DPI = 150
 WIDTH = 8.5  # inches; a README shows them about 880 pixels wide

@@ -8,11 +8,10 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from pandas import DataFrame
-
 from mlkd_brain.names import CLEAN
 from mlkd_brain.noise.copies import copy_of
 from mlkd_brain.report.formatting import listed, ranges
+from pandas import DataFrame
 
 #: Known systems in the order of a table, each with its colour and marker.
 #: Okabe and Ito's colours, which colour-blind readers can tell apart; of the

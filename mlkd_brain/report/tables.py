@@ -10,8 +10,6 @@ Authors
 from collections.abc import Callable, Collection, Sequence
 
 import pandas
-from pandas import DataFrame
-
 from mlkd_brain.names import CLEAN
 from mlkd_brain.report.formatting import (
     MISSING,
@@ -33,6 +31,7 @@ from mlkd_brain.report.systems import (
     systems_of,
     unseen_noises,
 )
+from pandas import DataFrame
 
 
 def systems_frame(

@@ -19,13 +19,12 @@ import sys
 import time
 from collections.abc import Sequence
 
-from pandas import DataFrame
-
 from mlkd_brain.commands import command_parser
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import HPARAMS, TRAIN_LOG
 from mlkd_brain.report.results import RunFiles
 from mlkd_brain.run.plain_yaml import plain_values
+from pandas import DataFrame
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 CLEAR = "\x1b[2J\x1b[H"

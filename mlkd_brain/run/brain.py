@@ -6,17 +6,17 @@ Authors
 
 from typing import Any
 
-import speechbrain as sb
 import torch
-from speechbrain.utils.distributed import is_distributed_initialized
-from speechbrain.utils.logger import get_logger
-
 from mlkd_brain.errors import STOPPED
 from mlkd_brain.run.epoch_progress import EpochProgress
 from mlkd_brain.run.nonfinite import stop_nonfinite
 from mlkd_brain.run.processes import rank_and_size
 from mlkd_brain.run.step_seed import seed_step
 from mlkd_brain.run.termination import Termination, live_with_main
+
+import speechbrain as sb
+from speechbrain.utils.distributed import is_distributed_initialized
+from speechbrain.utils.logger import get_logger
 
 logger = get_logger(__name__)
 

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from typing import Any
 
 import yaml
+
 from speechbrain.utils.checkpoints import METAFNAME
 
 DIGESTS = "sha256.json"  # in a checkpoint: file to digest

@@ -10,20 +10,15 @@ import shutil
 from collections.abc import Iterable
 
 import torch
-from speechbrain.utils.checkpoints import METAFNAME, Checkpointer
-from speechbrain.utils.distributed import if_main_process, run_on_main
-from speechbrain.utils.logger import get_logger
-from torch.utils._pytree import tree_leaves
-
-from mlkd_brain.disk import (
-    free_space,
-    human_size,
-    require_space,
-    writing,
-)
+from mlkd_brain.disk import free_space, human_size, require_space, writing
 from mlkd_brain.errors import InputError
 from mlkd_brain.run.checkpoint_files import find_damage, read_meta, seal
 from mlkd_brain.run.nonfinite import refuse_nonfinite
+from torch.utils._pytree import tree_leaves
+
+from speechbrain.utils.checkpoints import METAFNAME, Checkpointer
+from speechbrain.utils.distributed import if_main_process, run_on_main
+from speechbrain.utils.logger import get_logger
 
 logger = get_logger(__name__)
 

@@ -20,7 +20,6 @@ import types
 from typing import Any
 
 from hyperpyyaml import resolve_references
-
 from mlkd_brain.errors import InputError, nearest
 from mlkd_brain.run import plain_yaml
 from mlkd_brain.run.help import help_page
@@ -126,7 +125,11 @@ def typed(key: str, word: str) -> Any:
 
     Example
     -------
-    >>> typed("system", "1e3"), typed("held_out_noise", "null"), typed("fold", "3")
+    >>> (
+    ...     typed("system", "1e3"),
+    ...     typed("held_out_noise", "null"),
+    ...     typed("fold", "3"),
+    ... )
     ('1e3', None, 3)
     """
     if OPTIONS.is_text(key):

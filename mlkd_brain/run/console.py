@@ -11,11 +11,11 @@ import pathlib
 import sys
 from typing import Any
 
-from speechbrain.utils.distributed import if_main_process
-from speechbrain.utils.logger import get_logger
-
 from mlkd_brain.errors import DEBUG
 from mlkd_brain.run.epoch_clock import as_clock
+
+from speechbrain.utils.distributed import if_main_process
+from speechbrain.utils.logger import get_logger
 
 logger = get_logger(__name__)
 #: Libraries that write to the screen themselves, past the log.

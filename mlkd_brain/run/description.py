@@ -9,7 +9,6 @@ import sys
 from typing import Any, NamedTuple
 
 import yaml
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import HPARAMS
 

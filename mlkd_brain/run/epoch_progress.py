@@ -8,16 +8,16 @@ import pathlib
 from typing import Any
 
 import torch
+from mlkd_brain.files import write_text
+from mlkd_brain.run.processes import gather, rank_and_size
+from torch.utils._pytree import tree_map_only
+
 from speechbrain.utils.checkpoints import (
     mark_as_loader,
     mark_as_saver,
     register_checkpoint_hooks,
 )
 from speechbrain.utils.distributed import if_main_process
-from torch.utils._pytree import tree_map_only
-
-from mlkd_brain.files import write_text
-from mlkd_brain.run.processes import gather, rank_and_size
 
 
 class EpochProgress:

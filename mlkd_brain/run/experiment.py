@@ -11,14 +11,14 @@ import sys
 from typing import Any
 
 from hyperpyyaml import load_hyperpyyaml
-from speechbrain.dataio.encoder import CategoricalEncoder
-from speechbrain.utils.distributed import if_main_process, run_on_main
-
 from mlkd_brain.data.folds import write_fold
 from mlkd_brain.disk import replaced_file
 from mlkd_brain.names import LABELS
 from mlkd_brain.optional import refuse_missing_device
 from mlkd_brain.run.command_line import read_command_line, speechbrain_options
+
+from speechbrain.dataio.encoder import CategoricalEncoder
+from speechbrain.utils.distributed import if_main_process, run_on_main
 
 # importing SpeechBrain's train loggers warns of torchvision, for figures alone
 logging.getLogger("speechbrain.utils.train_logger").addFilter(

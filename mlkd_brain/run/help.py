@@ -14,7 +14,6 @@ import textwrap
 from typing import Any, NamedTuple
 
 import yaml
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import CORPUS
 from mlkd_brain.run import plain_yaml

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from mlkd_brain.disk import replaced_file
 from mlkd_brain.errors import InputError
 

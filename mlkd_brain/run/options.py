@@ -10,10 +10,9 @@ Authors
 
 from typing import Annotated, Literal
 
+from mlkd_brain.schema import STRICT, Schema, unique, unit
 from pydantic import AfterValidator, ConfigDict, Field
 from typing_extensions import TypedDict
-
-from mlkd_brain.schema import STRICT, Schema, unique, unit
 
 Count = Annotated[int, Field(ge=1)]
 Number = Annotated[int, Field(ge=0)]  # of something that may be left out

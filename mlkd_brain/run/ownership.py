@@ -14,9 +14,9 @@ import socket
 import time
 from collections.abc import Iterator
 
-from speechbrain.utils.distributed import if_main_process
-
 from mlkd_brain.errors import InputError
+
+from speechbrain.utils.distributed import if_main_process
 
 logger = logging.getLogger(__name__)
 

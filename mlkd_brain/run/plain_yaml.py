@@ -11,11 +11,10 @@ import pathlib
 from typing import Any
 
 import yaml
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import CORPUS
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where it is
 AN_OBJECT = (
@@ -67,7 +66,9 @@ def built_keys(text: str) -> set[str]:
 
     Example
     -------
-    >>> built_keys("lr: 0.1\\nopt: !new:os.PathLike {lr: !ref <lr>}\\na: !ref <lr>")
+    >>> built_keys(
+    ...     "lr: 0.1\\nopt: !new:os.PathLike {lr: !ref <lr>}\\na: !ref <lr>"
+    ... )
     {'opt'}
     """
     builders = ("!new:", "!name:", "!apply:")
@@ -138,7 +139,10 @@ def as_word(value: Any) -> str:
 
     Example
     -------
-    >>> [as_word(value) for value in (True, None, ["f16", "volvo"], 0.5, "g712")]
+    >>> [
+    ...     as_word(value)
+    ...     for value in (True, None, ["f16", "volvo"], 0.5, "g712")
+    ... ]
     ['true', 'null', '["f16", "volvo"]', '0.5', 'g712']
     """
     is_text = isinstance(value, (str, pathlib.Path))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch.distributed as dist
+
 from speechbrain.utils.distributed import is_distributed_initialized
 
 

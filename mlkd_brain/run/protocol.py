@@ -13,8 +13,6 @@ from typing import Any
 
 import yaml
 from hyperpyyaml import resolve_references
-from ruamel.yaml.error import YAMLError
-
 from mlkd_brain.data.folds import missing_labels
 from mlkd_brain.data.manifests import FOLD, read_manifest
 from mlkd_brain.errors import InputError
@@ -23,6 +21,7 @@ from mlkd_brain.fingerprint import library_versions
 from mlkd_brain.names import HPARAMS, PROTOCOL, TIES
 from mlkd_brain.run.description import Built, describe
 from mlkd_brain.run.plain_yaml import all_values
+from ruamel.yaml.error import YAMLError
 
 FORMER_KEY = "wav2vec2_hub"  # of encoder_hub
 #: Keys of a neural system that decide on its steps.

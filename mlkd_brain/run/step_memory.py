@@ -13,7 +13,6 @@ import pathlib
 from collections.abc import Iterable
 
 import torch
-
 from mlkd_brain.disk import human_size
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import soundfile
 import torch
-from speechbrain.utils.distributed import main_process_only
-from speechbrain.utils.train_logger import FileTrainLogger
-
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.errors import InputError
 from mlkd_brain.optional import require
+
+from speechbrain.utils.distributed import main_process_only
+from speechbrain.utils.train_logger import FileTrainLogger
 
 PROJECT = "mlkd"  # for W&B and MLflow, which keep several
 
@@ -106,7 +106,9 @@ def numbers(groups: dict[str, dict | None]) -> dict[str, float]:
 
     Example
     -------
-    >>> numbers({"run": {"epoch": 1, "time left": "0:10"}, "valid": {"UA": 0.5}})
+    >>> numbers(
+    ...     {"run": {"epoch": 1, "time left": "0:10"}, "valid": {"UA": 0.5}}
+    ... )
     {'run/epoch': 1, 'valid/UA': 0.5}
     """
     return {

@@ -8,17 +8,16 @@ import statistics
 import time
 from collections.abc import Iterable
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
-
 from mlkd_brain.names import TRAIN_LOG
 from mlkd_brain.run.epoch_clock import as_clock
 from mlkd_brain.study.content import EPOCHS
 from mlkd_brain.study.definition import Run, last_epoch
 from mlkd_brain.study.plan import Step
 from mlkd_brain.study.task import LOG, read_state
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
 #: State of a run to its sign in the table, and the sign's colour.
 SIGNS = {

@@ -12,7 +12,6 @@ import subprocess
 import sys
 
 from hyperpyyaml import load_hyperpyyaml
-
 from mlkd_brain.environment import set_environment
 from mlkd_brain.errors import DEBUG, InputError, nearest
 from mlkd_brain.optional import require

@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 from hyperpyyaml import resolve_references
-
 from mlkd_brain.data.folds import fold_speakers, read_groups
 from mlkd_brain.data.manifests import read_speakers, recordings_of
 from mlkd_brain.fingerprint import (

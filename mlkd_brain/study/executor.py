@@ -18,7 +18,6 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import ray
-
 from mlkd_brain.errors import STOPPED, InputError
 from mlkd_brain.study.board import Board
 from mlkd_brain.study.definition import Run, Study

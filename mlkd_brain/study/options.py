@@ -6,11 +6,10 @@ Authors
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
-from typing_extensions import NotRequired, TypedDict
-
 from mlkd_brain.run.options import Count, Name, Number, Seed, Text
 from mlkd_brain.schema import STRICT, Schema, unique
+from pydantic import AfterValidator, Field
+from typing_extensions import NotRequired, TypedDict
 
 
 class System(TypedDict):

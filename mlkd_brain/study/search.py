@@ -14,8 +14,6 @@ from typing import Any
 
 import pandas
 import ray
-from ray import tune
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.evaluation.validation import mean_over_snrs
 from mlkd_brain.files import write_csv
@@ -30,6 +28,7 @@ from mlkd_brain.study.plan import make_plan
 from mlkd_brain.study.search_picture import draw_grid
 from mlkd_brain.study.search_trial import Progress, Trial
 from mlkd_brain.study.task import validate
+from ray import tune
 
 #: Tune's own settings, unless they are set.
 TUNE = {

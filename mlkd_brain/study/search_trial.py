@@ -14,10 +14,9 @@ import time
 from typing import Any
 
 import yaml
-from ray import tune
-
 from mlkd_brain.run.epoch_clock import as_clock
 from mlkd_brain.study.task import kill, raise_failure, start
+from ray import tune
 
 
 class Trial(tune.Trainable):

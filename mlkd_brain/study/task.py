@@ -19,7 +19,6 @@ import time
 from typing import Any
 
 import ray
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.files import locked, write_json
 from mlkd_brain.run.termination import end_with_parent

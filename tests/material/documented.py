@@ -15,12 +15,11 @@ from typing import NamedTuple
 from unittest import mock
 
 from markdown_it import MarkdownIt
-from places import REPOSITORY
-
 from mlkd_brain.__main__ import COMMANDS
 from mlkd_brain.run.command_line import read_command_line
 from mlkd_brain.run.plain_yaml import top_level_keys
 from mlkd_brain.study import command as study
+from places import REPOSITORY
 
 #: Programs that are ours; what else stands beside them is a shell's, or output.
 OURS = ("python", "mlkd", "make", "cd")

@@ -5,12 +5,12 @@ import socket
 
 import pytest
 import torch
-from speechbrain.utils.checkpoints import Checkpointer
-
 from mlkd_brain.export.formats import export
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier, freeze
 from mlkd_brain.run.experiment import make_label_encoder
+
+from speechbrain.utils.checkpoints import Checkpointer
 
 EMOTIONS = ["ang", "hap", "neu", "sad"]
 RATE = 16000

@@ -16,12 +16,12 @@ import time
 import numpy as np
 import pandas
 import soundfile
-import speechbrain as sb
 import torch
-from places import REPOSITORY
-from speechbrain.utils.checkpoints import Checkpointer
-
 from mlkd_brain.errors import cli_errors
+from places import REPOSITORY
+
+import speechbrain as sb
+from speechbrain.utils.checkpoints import Checkpointer
 
 RECIPE = REPOSITORY / "recipes" / "Manifest" / "MLKD"
 SPEAKERS, UTTERANCES = 4, 4

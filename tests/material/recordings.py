@@ -9,7 +9,6 @@ import struct
 
 import numpy as np
 import soundfile
-
 from mlkd_brain.audio import FORMATS
 from mlkd_brain.inference.recognition import Recognition
 

@@ -5,9 +5,6 @@ Authors
 """
 
 import torch
-from speechbrain.dataio.dataset import DynamicItemDataset
-from speechbrain.utils.epoch_loop import EpochCounter
-
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.method.losses import (
@@ -17,6 +14,9 @@ from mlkd_brain.method.losses import (
 )
 from mlkd_brain.method.schedule import LearningRate
 from mlkd_brain.run.checkpoints import AtomicCheckpointer
+
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.utils.epoch_loop import EpochCounter
 
 LAYERS = [2, 4]
 

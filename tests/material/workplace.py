@@ -9,9 +9,8 @@ import sys
 from unittest import mock
 
 import pytest
-from places import RECIPE
-
 from mlkd_brain.errors import cli_errors
+from places import RECIPE
 
 NOISES = [f"synthetic_{n}" for n in ("babble", "factory1", "volvo")]
 TEST_UTTERANCES = 8

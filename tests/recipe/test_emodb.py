@@ -6,11 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 import soundfile
-from places import REPOSITORY
-
 from mlkd_brain.data.folds import write_fold
 from mlkd_brain.data.manifests import read_manifest, read_speakers
 from mlkd_brain.errors import InputError
+from places import REPOSITORY
 
 FOLDER = REPOSITORY / "recipes" / "EmoDB" / "MLKD"
 SPEAKERS = {

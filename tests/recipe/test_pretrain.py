@@ -10,12 +10,11 @@ import pandas
 import pytest
 import soundfile
 import torch
-from places import REPOSITORY
-from transformers import AutoModel
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.run.experiment import load_hparams
+from places import REPOSITORY
+from transformers import AutoModel
 
 PRETRAIN = REPOSITORY / "recipes" / "Speech" / "pretrain"
 RECORDINGS = 10

@@ -8,13 +8,12 @@ import sys
 import time
 
 import pytest
-from places import RECIPE
-from tiny_encoders import save_encoder
-from workplace import make_workplace
-
 from mlkd_brain.report import report
 from mlkd_brain.study.executor import RAY
 from mlkd_brain.study.task import read_state
+from places import RECIPE
+from tiny_encoders import save_encoder
+from workplace import make_workplace
 
 pytest.importorskip("ray")
 from ray.cluster_utils import Cluster  # noqa: E402

@@ -14,11 +14,6 @@ import pandas
 import pytest
 import soundfile
 import torch
-from places import CORPORA, RECIPE
-from tiny_encoders import save_encoder
-from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
-from workplace import NOISES, TEST_UTTERANCES, make_workplace
-
 from mlkd_brain.audio import read_mono
 from mlkd_brain.errors import InputError
 from mlkd_brain.evaluation.noise_grid import noise_grid
@@ -27,6 +22,10 @@ from mlkd_brain.inference.loading import TrainedRun
 from mlkd_brain.inference.recognizer import load_recognizer
 from mlkd_brain.report import report
 from mlkd_brain.report.leakage import find_problems
+from places import CORPORA, RECIPE
+from tiny_encoders import save_encoder
+from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
+from workplace import NOISES, TEST_UTTERANCES, make_workplace
 
 pytest.importorskip("parselmouth", reason="the embedded corpus needs Praat")
 

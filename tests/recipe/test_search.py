@@ -9,11 +9,10 @@ import time
 
 import pandas
 import pytest
-from places import RECIPE
-from workplace import make_workplace
-
 from mlkd_brain.data.manifests import read_manifest
 from mlkd_brain.errors import STOPPED
+from places import RECIPE
+from workplace import make_workplace
 
 pytest.importorskip("ray")
 

@@ -8,13 +8,12 @@ from unittest import mock
 
 import pandas
 import pytest
-from places import RECIPE
-from threadpoolctl import threadpool_limits
-from workplace import NOISES, TEST_UTTERANCES, make_workplace
-
 from mlkd_brain.report import report
 from mlkd_brain.report.leakage import find_problems
 from mlkd_brain.study.task import read_state
+from places import RECIPE
+from threadpoolctl import threadpool_limits
+from workplace import NOISES, TEST_UTTERANCES, make_workplace
 
 pytest.importorskip("parselmouth", reason="the embedded corpus needs Praat")
 pytest.importorskip("ray")

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from recordings import Uniform
-
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
 from mlkd_brain.errors import InputError
 from mlkd_brain.inference.recognition import (
@@ -17,6 +15,7 @@ from mlkd_brain.inference.recognition import (
     LONGEST_SECONDS,
     Recognition,
 )
+from recordings import Uniform
 
 RATES = [1000, 7919, 8000, 11025, 15999, 16001, 22050, 32000, 37813, 44099]
 RATES += [44100, 44101, 47999, 48000, 96000, 192000, 383987, 1_000_000]

@@ -7,7 +7,6 @@ import pytest
 import soundfile
 import torch
 from exported_runs import runs  # noqa: F401 - a fixture
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.inference.loading import (
     ENCODER_SETTINGS,

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-
 from mlkd_brain.errors import InputError, cli_errors
 from mlkd_brain.files import replaced_folder, write_text
 from mlkd_brain.noise.bank import NoiseBank

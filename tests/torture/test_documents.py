@@ -15,11 +15,10 @@ import pytest
 import soundfile
 from documented import Command, blocks, check, collect, words_of
 from exported_runs import speech_like
-from places import RECIPE, REPOSITORY
-from workplace import make_workplace
-
 from mlkd_brain.__main__ import main as mlkd
 from mlkd_brain.errors import InputError
+from places import RECIPE, REPOSITORY
+from workplace import make_workplace
 
 #: Commands that are not run here, by their text, and why; options are checked.
 NOT_RUN = {

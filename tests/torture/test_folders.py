@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 import soundfile
 from emodb_prepare import list_utterances
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from recordings import Uniform, encoded, hiss
-
+from hypothesis import (
+    given,
+    settings,
+    strategies as st,
+)
 from mlkd_brain.audio import SUFFIXES, find_recordings
 from mlkd_brain.data.manifests import write_manifests
 from mlkd_brain.errors import cli_errors
 from mlkd_brain.inference.predict import FORMS, predict, recordings
+from recordings import Uniform, encoded, hiss
 
 NAMED = "named, the rest goes on"
 WAV = encoded(hiss(0.2, 16000), 16000, "WAV", None)

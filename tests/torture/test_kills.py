@@ -6,14 +6,7 @@ import signal
 import time
 
 import pytest
-from killed_runs import (
-    KilledRuns,
-    assert_equal,
-    make_corpus,
-    moments,
-    wait,
-)
-
+from killed_runs import KilledRuns, assert_equal, make_corpus, moments, wait
 from mlkd_brain.errors import STOPPED
 
 LONG = "TORTURE_FOLDER" in os.environ

@@ -8,12 +8,11 @@ import sys
 import pytest
 import torch
 from exported_runs import exports, runs, speech_like  # noqa: F401 - fixtures
-from safetensors.torch import load_file, save_file
-
 from mlkd_brain.__main__ import COMMANDS
 from mlkd_brain.errors import InputError
 from mlkd_brain.inference.recognizer import load_recognizer
 from mlkd_brain.method.encoders import SpeechEncoder
+from safetensors.torch import load_file, save_file
 
 ONE_LINE = "one line that names file and remedy"
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"

@@ -6,7 +6,6 @@ import numpy as np
 import pandas
 import pytest
 import soundfile
-
 from mlkd_brain.data.folds import write_fold
 from mlkd_brain.data.manifests import COLUMNS, read_manifest
 from mlkd_brain.data.own_corpus import folder_of, prepare_manifest

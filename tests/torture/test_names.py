@@ -6,19 +6,17 @@ from urllib.parse import quote
 import pandas
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from recordings import hiss
-
-from mlkd_brain.data.folds import fold_speakers
-from mlkd_brain.data.manifests import (
-    NAME_BYTES,
-    read_speakers,
-    write_manifests,
+from hypothesis import (
+    given,
+    settings,
+    strategies as st,
 )
+from mlkd_brain.data.folds import fold_speakers
+from mlkd_brain.data.manifests import NAME_BYTES, read_speakers, write_manifests
 from mlkd_brain.errors import InputError
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.report.results import TEXTS, read_texts
+from recordings import hiss
 
 LOOK_LIKE_OTHERS = (
     "1 2 007 010 1e3 0x1F 1_000 .5 -1 +1 1.0 inf nan NaN NA N/A na n/a none "

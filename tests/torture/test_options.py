@@ -6,14 +6,13 @@ import pytest
 import torch
 import yaml
 from hyperpyyaml import resolve_references
-from places import REPOSITORY
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.run.command_line import read_command_line
 from mlkd_brain.run.experiment import load_hparams
 from mlkd_brain.run.options import OPTIONS
 from mlkd_brain.run.plain_yaml import plain_values
 from mlkd_brain.study.command import read_study
+from places import REPOSITORY
 
 REFUSED, USED = "one line that names the option", "used"
 RECIPES = REPOSITORY / "recipes"

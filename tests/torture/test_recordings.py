@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from mlkd_brain.audio import SILENCE, read_checked, silence
+from mlkd_brain.errors import InputError
 from recordings import (
     FORMATS,
     encoded,
@@ -15,9 +17,6 @@ from recordings import (
     wav_bytes,
     without_length,
 )
-
-from mlkd_brain.audio import SILENCE, read_checked, silence
-from mlkd_brain.errors import InputError
 
 SECONDS = 0.5
 #: Codecs that fill their last block: as many samples at 16 kHz, at most.

@@ -7,11 +7,11 @@ import pathlib
 
 import numpy as np
 import pytest
-from speechbrain.dataio.batch import PaddedBatch
+from mlkd_brain.method.brains import EmotionBrain
 from tiny_training import classifier, make_brain, utterances
 from torch.utils.data import DataLoader
 
-from mlkd_brain.method.brains import EmotionBrain
+from speechbrain.dataio.batch import PaddedBatch
 
 LONG = "TORTURE_FOLDER" in os.environ
 STEPS = 2000 if LONG else 60

@@ -7,15 +7,12 @@ the file system says of the recording (size, date) stays the same.
 import json
 import os
 
+import mlkd_brain.data.recordings
+import mlkd_brain.fingerprint
 import numpy as np
 import pytest
 import soundfile
 import torch
-from speechbrain.dataio.dataset import DynamicItemDataset
-from tiny_encoders import save_encoder
-
-import mlkd_brain.data.recordings
-import mlkd_brain.fingerprint
 from mlkd_brain.audio import read_mono
 from mlkd_brain.baseline.feature_cache import FeatureCache, cached
 from mlkd_brain.data import manifests
@@ -24,6 +21,9 @@ from mlkd_brain.method.lobes import EmotionClassifier, freeze
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherCache
 from mlkd_brain.noise import bank as noise_bank
 from mlkd_brain.noise.bank import NoiseBank
+from tiny_encoders import save_encoder
+
+from speechbrain.dataio.dataset import DynamicItemDataset
 
 WAVE = np.random.default_rng(0).uniform(-0.3, 0.3, 20000)
 SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}

@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-
 from mlkd_brain.__main__ import COMMANDS
 
 # children of one process, which has loaded nothing yet

@@ -4,7 +4,6 @@ import multiprocessing
 import time
 
 import pytest
-
 from mlkd_brain.files import locked, replaced_folder
 
 

@@ -16,7 +16,6 @@ from iemocap_prepare import (
     list_utterances,
     prepare_iemocap,
 )
-
 from mlkd_brain.errors import InputError
 
 HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"

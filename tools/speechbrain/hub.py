@@ -10,11 +10,7 @@ Authors
 import pathlib
 import sys
 
-from transformers import (
-    Wav2Vec2Config,
-    Wav2Vec2FeatureExtractor,
-    Wav2Vec2Model,
-)
+from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 NAME = "facebook/wav2vec2-base"
 REVISION = "0" * 40

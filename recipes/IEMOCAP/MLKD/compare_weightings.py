@@ -14,8 +14,6 @@ import tempfile
 
 import numpy as np
 from hyperpyyaml import resolve_references
-from tqdm import tqdm
-
 from mlkd_brain.audio import read_mono
 from mlkd_brain.errors import InputError, cli_errors
 from mlkd_brain.markdown import markdown_table, write_into
@@ -23,6 +21,7 @@ from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.levels import WEIGHTINGS, gain_from_levels, speech_level
 from mlkd_brain.noise.sampling import evaluation_sample
 from mlkd_brain.run.plain_yaml import plain_values
+from tqdm import tqdm
 
 TEACHER = pathlib.Path(__file__).parent / "hparams" / "teacher.yaml"
 

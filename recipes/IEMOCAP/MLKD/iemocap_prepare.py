@@ -14,7 +14,6 @@ import re
 from collections import Counter
 
 import soundfile
-
 from mlkd_brain.audio import read_checked
 from mlkd_brain.data.manifests import as_found, write_manifests
 from mlkd_brain.errors import InputError, cli_errors

@@ -19,8 +19,6 @@ from mlkd_brain.run.start import start_script
 if __name__ == "__main__":  # before torch is loaded, which takes seconds
     start_script(sys.argv, __doc__)
 
-import speechbrain as sb
-
 from mlkd_brain.baseline.system import fit_fold, noise_facts
 from mlkd_brain.data.pipelines import dataio_prep
 from mlkd_brain.errors import cli_errors
@@ -38,6 +36,8 @@ from mlkd_brain.run.protocol import (
     refuse_other_settings,
     write_protocol,
 )
+
+import speechbrain as sb
 
 
 def main(argv):

@@ -15,9 +15,6 @@ from mlkd_brain.run.start import start_script
 if __name__ == "__main__":  # before torch is loaded, which takes seconds
     start_script(sys.argv, __doc__)
 
-import speechbrain as sb
-from speechbrain.utils.distributed import ddp_init_group, run_on_main
-
 from mlkd_brain.data.pipelines import dataio_prep
 from mlkd_brain.errors import cli_errors
 from mlkd_brain.files import leaving_nothing
@@ -35,6 +32,9 @@ from mlkd_brain.run.protocol import (
     refuse_other_settings,
     write_protocol,
 )
+
+import speechbrain as sb
+from speechbrain.utils.distributed import ddp_init_group, run_on_main
 
 
 def main(argv):

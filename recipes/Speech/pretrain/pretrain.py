@@ -16,11 +16,6 @@ from mlkd_brain.run.start import start_script
 if __name__ == "__main__":  # before torch is loaded, which takes seconds
     start_script(sys.argv, __doc__)
 
-import speechbrain as sb
-from speech_prepare import prepare_speech
-from speechbrain.dataio.dataset import DynamicItemDataset
-from speechbrain.utils.data_pipeline import provides, takes
-
 from mlkd_brain.errors import InputError, cli_errors
 from mlkd_brain.method.embedded import save_pretrained_encoder
 from mlkd_brain.pretraining.brain import PretrainingBrain
@@ -28,6 +23,11 @@ from mlkd_brain.run.console import LOG_CONFIG, show_run
 from mlkd_brain.run.experiment import load_hparams
 from mlkd_brain.run.ownership import owned
 from mlkd_brain.run.protocol import keep_settings, refuse_other_settings
+from speech_prepare import prepare_speech
+
+import speechbrain as sb
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.utils.data_pipeline import provides, takes
 
 
 def dataio_prep(hparams):

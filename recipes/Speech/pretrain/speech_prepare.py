@@ -12,9 +12,6 @@ from functools import partial
 import pandas
 import soundfile
 import torch
-from speechbrain.utils.logger import get_logger
-from tqdm import tqdm
-
 from mlkd_brain.audio import (
     SAMPLE_RATE,
     SUFFIXES,
@@ -30,6 +27,9 @@ from mlkd_brain.files import (
     write_text,
 )
 from mlkd_brain.fingerprint import fingerprint
+from tqdm import tqdm
+
+from speechbrain.utils.logger import get_logger
 
 logger = get_logger(__name__)
 SHORTEST_SECONDS = 0.5

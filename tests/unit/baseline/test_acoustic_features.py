@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-
 from mlkd_brain.baseline import acoustic_features
 from mlkd_brain.baseline.acoustic_features import (
     AcousticFeatures,

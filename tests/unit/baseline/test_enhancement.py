@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.baseline.enhancement import KNOWLEDGE, NmfEnhancement
 from mlkd_brain.baseline.enhancement_gain import sdr_db

@@ -4,9 +4,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from places import REPOSITORY
-from scipy.signal import correlate
-
 from mlkd_brain.baseline.command import main
 from mlkd_brain.baseline.enhancement import KNOWLEDGE
 from mlkd_brain.baseline.enhancement_gain import (
@@ -20,6 +17,8 @@ from mlkd_brain.baseline.enhancement_gain import (
 )
 from mlkd_brain.data.manifests import read_speakers, write_manifests
 from mlkd_brain.errors import InputError
+from places import REPOSITORY
+from scipy.signal import correlate
 
 SPEAKERS = ("a", "b", "c")
 YAML = REPOSITORY / "recipes" / "EmoDB" / "MLKD" / "hparams" / "vad_nmf.yaml"

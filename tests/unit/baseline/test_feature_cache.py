@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from mlkd_brain.baseline.enhancement import NmfEnhancement
 from mlkd_brain.baseline.feature_cache import FeatureCache, cached, settings_of
 from mlkd_brain.baseline.front_end import FrontEnd

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from mlkd_brain.baseline.front_end import ORDERS, FrontEnd
 from mlkd_brain.errors import InputError
 

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-
+from hypothesis import (
+    given,
+    strategies as st,
+)
 from mlkd_brain.baseline.nmf import (
     FLOOR,
     activate,

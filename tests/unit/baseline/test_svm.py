@@ -5,8 +5,12 @@ import pathlib
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import (
+    given,
+    strategies as st,
+)
+from mlkd_brain.baseline.svm import SupportVectorMachine, left_out_accuracy
+from mlkd_brain.errors import InputError
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
@@ -14,9 +18,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from skops.io.exceptions import UntrustedTypesFoundException
-
-from mlkd_brain.baseline.svm import SupportVectorMachine, left_out_accuracy
-from mlkd_brain.errors import InputError
 
 KERNELS = ("linear", "rbf")
 

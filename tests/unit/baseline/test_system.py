@@ -5,7 +5,6 @@ import pandas
 import pytest
 import soundfile
 import torch
-
 from mlkd_brain.baseline.acoustic_features import AcousticFeatures
 from mlkd_brain.baseline.feature_cache import FeatureCache
 from mlkd_brain.baseline.front_end import FrontEnd

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from mlkd_brain.audio import SAMPLE_RATE, read_mono
 from mlkd_brain.baseline.vad import DETECTORS, VoiceActivity, _louder_frames
 from mlkd_brain.errors import InputError

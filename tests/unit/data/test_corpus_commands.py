@@ -4,7 +4,6 @@ import numpy as np
 import pandas
 import pytest
 import soundfile
-
 from mlkd_brain.__main__ import main as mlkd
 from mlkd_brain.data.corpus_listing import compile_pattern, list_folder
 from mlkd_brain.data.own_corpus import read_rows

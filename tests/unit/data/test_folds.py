@@ -3,9 +3,11 @@
 import numpy as np
 import pandas
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
+from hypothesis import (
+    given,
+    settings,
+    strategies as st,
+)
 from mlkd_brain.data.folds import fold_speakers, speaker_groups, write_fold
 from mlkd_brain.data.manifests import COLUMNS, read_manifest
 from mlkd_brain.errors import InputError

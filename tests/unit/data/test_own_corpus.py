@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
+from hypothesis import (
+    given,
+    settings,
+    strategies as st,
+)
 from mlkd_brain.data.folds import read_groups
 from mlkd_brain.data.manifests import read_speakers, write_manifests
 from mlkd_brain.data.own_corpus import (

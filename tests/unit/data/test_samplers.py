@@ -4,12 +4,15 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from bench.lengths import iemocap_like
+from hypothesis import (
+    given,
+    settings,
+    strategies as st,
+)
 from mlkd_brain.data.samplers import LengthBucketSampler
 from mlkd_brain.errors import InputError
+
+from bench.lengths import iemocap_like
 
 SPREADS = st.one_of(st.none(), st.floats(0, 1))
 

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 from demo_study import RATE, SYSTEMS, fabricate_demo_study
-from portable_signals import speechlike
-
 from mlkd_brain.demo.command import parser
+from portable_signals import speechlike
 
 pytest.importorskip("gradio", reason="the page needs Gradio")
 playwright = pytest.importorskip(

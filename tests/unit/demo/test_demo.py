@@ -8,9 +8,6 @@ import pytest
 import soundfile
 import torch
 from demo_study import RATE, SYSTEMS, fabricate_demo_study
-from places import REPOSITORY
-from portable_signals import speechlike
-
 from mlkd_brain.__main__ import main
 from mlkd_brain.demo.command import parser
 from mlkd_brain.demo.pictures import decisions_html
@@ -19,6 +16,8 @@ from mlkd_brain.demo.systems import Decision, choose_runs
 from mlkd_brain.errors import InputError
 from mlkd_brain.inference.recognizer import load_recognizer
 from mlkd_brain.noise.levels import noise_level, speech_level
+from places import REPOSITORY
+from portable_signals import speechlike
 
 
 @pytest.fixture(scope="module")

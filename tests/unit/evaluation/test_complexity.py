@@ -5,7 +5,6 @@ import sys
 import time
 
 import pytest
-
 from mlkd_brain.evaluation.complexity import OtherLoad, complexity
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier

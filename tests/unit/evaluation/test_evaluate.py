@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 import soundfile
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.evaluation.evaluate import _folder_with_protocol
 from mlkd_brain.noise.bank import NoiseBank

@@ -5,7 +5,6 @@ import pandas
 import pytest
 import soundfile
 import torch
-
 from mlkd_brain.audio import read_mono
 from mlkd_brain.evaluation import noise_grid as module
 from mlkd_brain.evaluation.noise_grid import NoiseGrid, noise_grid

@@ -19,14 +19,6 @@ from exported_runs import (
     signals,
     speech_like,
 )
-from safetensors.torch import load_file
-from tiny_encoders import FAMILY
-from transformers import (
-    AutoFeatureExtractor,
-    AutoModelForAudioClassification,
-    pipeline,
-)
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.export.command import main
 from mlkd_brain.export.formats import FORMATS, export
@@ -36,6 +28,13 @@ from mlkd_brain.inference.recognizer import EmotionRecognizer, load_recognizer
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER, LICENCE
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier
+from safetensors.torch import load_file
+from tiny_encoders import FAMILY
+from transformers import (
+    AutoFeatureExtractor,
+    AutoModelForAudioClassification,
+    pipeline,
+)
 
 KINDS = sorted(FAMILY)
 ONNX = [to for to in FORMATS if to.startswith("onnx")]

@@ -17,7 +17,6 @@ from exported_runs import (
     runs,  # noqa: F401
     speech_like,
 )
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.inference.command import main
 from mlkd_brain.inference.predict import recordings

@@ -11,7 +11,6 @@ from exported_runs import (
     runs,  # noqa: F401 - fixture
     speech_like,
 )
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.export.formats import export
 from mlkd_brain.inference import rebuild as rebuilding

@@ -3,12 +3,7 @@
 import copy
 
 import pytest
-import speechbrain as sb
 import torch
-from speechbrain.dataio.batch import PaddedBatch
-from tiny_training import LAYERS, QUIET, fold, make_brain, utterances
-from torch.utils.data import DataLoader
-
 from mlkd_brain.data.samplers import LengthBucketSampler
 from mlkd_brain.method import brains
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
@@ -20,6 +15,11 @@ from mlkd_brain.method.losses import (
     MultiLevelObjective,
 )
 from mlkd_brain.names import SELECTION
+from tiny_training import LAYERS, QUIET, fold, make_brain, utterances
+from torch.utils.data import DataLoader
+
+import speechbrain as sb
+from speechbrain.dataio.batch import PaddedBatch
 
 
 @pytest.fixture()

@@ -5,10 +5,9 @@ import os
 
 import pytest
 import torch
+from mlkd_brain.method.brains import EmotionBrain
 from sklearn.metrics import balanced_accuracy_score
 from tiny_training import classifier, fold, make_brain
-
-from mlkd_brain.method.brains import EmotionBrain
 
 UTTERANCES, EPOCHS = 11, 2
 

@@ -3,21 +3,24 @@
 import logging
 import shutil
 
+import mlkd_brain.method.encoders as encoders_module
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import (
+    HealthCheck,
+    given,
+    settings,
+    strategies as st,
+)
+from mlkd_brain.errors import InputError
+from mlkd_brain.method.embedded import save_random_encoder
+from mlkd_brain.method.encoders import SpeechEncoder
+from mlkd_brain.method.lobes import EmotionClassifier, copy_teacher, freeze
 from safetensors.torch import load_file, save_file
 from tiny_encoders import FAMILY, save_encoder
 from torch.nn.functional import cross_entropy
 from transformers import AutoModel, Wav2Vec2Config, Wav2Vec2FeatureExtractor
 from transformers.utils.logging import is_progress_bar_enabled
-
-import mlkd_brain.method.encoders as encoders_module
-from mlkd_brain.errors import InputError
-from mlkd_brain.method.embedded import save_random_encoder
-from mlkd_brain.method.encoders import SpeechEncoder
-from mlkd_brain.method.lobes import EmotionClassifier, copy_teacher, freeze
 
 WAV2VEC = sorted(FAMILY)
 KINDS = [*WAV2VEC, "whisper"]

@@ -4,9 +4,11 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
+from hypothesis import (
+    given,
+    settings,
+    strategies as st,
+)
 from mlkd_brain.method.gradients import gradient_norms
 from mlkd_brain.method.losses import (
     UNLABELLED,

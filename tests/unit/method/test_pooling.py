@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier, copy_teacher

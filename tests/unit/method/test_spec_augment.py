@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from speechbrain.utils.epoch_loop import EpochCounter
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.spec_augment import SpecAugment
+
+from speechbrain.utils.epoch_loop import EpochCounter
 
 
 def augment(time=2, feature=1, seed=1986, epoch=3):

@@ -3,18 +3,18 @@
 import json
 from collections import namedtuple
 
+import mlkd_brain.method.teacher_cache as module
 import pytest
 import torch
-from speechbrain.dataio.dataset import DynamicItemDataset
-from tiny_training import LAYERS, make_brain
-
-import mlkd_brain.method.teacher_cache as module
 from mlkd_brain.errors import InputError
 from mlkd_brain.fingerprint import fingerprint_samples
 from mlkd_brain.method.brains import DistillationBrain
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier, freeze
 from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherCache
+from tiny_training import LAYERS, make_brain
+
+from speechbrain.dataio.dataset import DynamicItemDataset
 
 SAMPLES = [4000, 9000, 6001, 8123, 5000, 16000]
 

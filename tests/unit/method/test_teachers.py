@@ -2,10 +2,10 @@
 
 import logging
 
-from speechbrain.utils.checkpoints import Checkpointer
+from mlkd_brain.method.teachers import recover_best
 from torch import nn
 
-from mlkd_brain.method.teachers import recover_best
+from speechbrain.utils.checkpoints import Checkpointer
 
 
 def save_run(folder, epochs, limit):

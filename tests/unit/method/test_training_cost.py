@@ -1,17 +1,17 @@
 """Cheaper training learns the same: precision, checkpointing, accumulation."""
 
-import pytest
-import speechbrain as sb
-import torch
-from speechbrain.dataio.batch import PaddedBatch
-from tiny_encoders import FAMILY
-from tiny_training import LAYERS, classifier, fold, make_brain, utterances
-
 import mlkd_brain.method.brains as module
+import pytest
+import torch
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.precision import NORMS
 from mlkd_brain.run.step_memory import SavedActivations
+from tiny_encoders import FAMILY
+from tiny_training import LAYERS, classifier, fold, make_brain, utterances
+
+import speechbrain as sb
+from speechbrain.dataio.batch import PaddedBatch
 
 KINDS = sorted(FAMILY)
 

@@ -7,11 +7,10 @@ import contextlib
 
 import pytest
 import torch
-from tiny_encoders import FAMILY
-
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.method.losses import DISTANCES, FeatureDistillation
+from tiny_encoders import FAMILY
 
 META = torch.device("meta")
 

@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from places import MODELS
-from transformers import AutoModel, WhisperFeatureExtractor
-
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier
+from places import MODELS
+from transformers import AutoModel, WhisperFeatureExtractor
 
 REACH = 30 * 16000
 

@@ -9,17 +9,19 @@ import math
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from portable_signals import speechlike
-from scipy.signal import lfilter
-
+from hypothesis import (
+    given,
+    settings,
+    strategies as st,
+)
 from mlkd_brain.noise.active_level import (
     _accepted_share,
     _active_samples,
     active_speech_level,
 )
 from mlkd_brain.noise.levels import WEIGHTINGS, measurement_filter
+from portable_signals import speechlike
+from scipy.signal import lfilter
 
 few = settings(max_examples=15, deadline=None)
 SPEECH = np.append(speechlike(), np.zeros(8000))  # ends in half a second pause

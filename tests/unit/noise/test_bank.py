@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from speechbrain.dataio.dataset import DynamicItemDataset
-from speechbrain.utils.epoch_loop import EpochCounter
-from torch.utils.data import DataLoader
-
+from hypothesis import (
+    given,
+    settings,
+    strategies as st,
+)
 from mlkd_brain.errors import InputError
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.levels import (
@@ -28,6 +27,10 @@ from mlkd_brain.noise.sampling import (
     evaluation_sample,
     uniform,
 )
+from torch.utils.data import DataLoader
+
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.utils.epoch_loop import EpochCounter
 
 SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}
 RATES = {"babble": 22050, "hum": 16000, "volvo": 19980}

@@ -5,8 +5,6 @@ import io
 import numpy as np
 import pytest
 import soundfile
-from scipy.signal import butter, resample_poly, sosfilt
-
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.copies import (
     SAME,
@@ -15,6 +13,7 @@ from mlkd_brain.noise.copies import (
     samples_checksum,
     similarity,
 )
+from scipy.signal import butter, resample_poly, sosfilt
 
 RATE = 16000
 SHARES = {"train": 0.6, "valid": 0.2, "test": 0.2}

@@ -10,11 +10,11 @@ import warnings
 import numpy as np
 import portable_signals
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from portable_signals import golden, speechlike
-from scipy.signal import lfilter, remez
-
+from hypothesis import (
+    given,
+    settings,
+    strategies as st,
+)
 from mlkd_brain.noise import mixing
 from mlkd_brain.noise.levels import (
     SAMPLE_RATE,
@@ -25,6 +25,8 @@ from mlkd_brain.noise.levels import (
     speech_level,
 )
 from mlkd_brain.noise.mixing import add_scaled, loop_to_length
+from portable_signals import golden, speechlike
+from scipy.signal import lfilter, remez
 
 few = settings(max_examples=10, deadline=None)
 weighted = pytest.mark.parametrize("weighting", WEIGHTINGS)

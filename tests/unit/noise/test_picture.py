@@ -12,12 +12,11 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from portable_signals import low, speechlike
-
 from mlkd_brain.__main__ import main as mlkd
 from mlkd_brain.noise.command import WEIGHTINGS, main
 from mlkd_brain.noise.levels import WEIGHTINGS as METERED
 from mlkd_brain.noise.picture import cut_segment, draw_mix
+from portable_signals import low, speechlike
 
 ROOT = pathlib.Path(__file__).parents[3]
 CORPORA = pathlib.Path(

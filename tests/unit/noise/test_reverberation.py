@@ -5,13 +5,12 @@ import types
 import numpy as np
 import pytest
 import soundfile
-from portable_signals import speechlike, white
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.levels import noise_level, speech_level
 from mlkd_brain.noise.reverberation import Reverberation
 from mlkd_brain.noise.sampling import NoiseSampler
+from portable_signals import speechlike, white
 
 RATE = 16000
 

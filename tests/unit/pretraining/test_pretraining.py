@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from speechbrain.utils.epoch_loop import EpochCounter
-from torch._subclasses.fake_tensor import FakeTensorMode
-
+from hypothesis import (
+    given,
+    strategies as st,
+)
 from mlkd_brain.data.descriptors import FrameDescriptors, functionals
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.embedded import EMBEDDED, FOLDER, WEIGHTS
@@ -29,6 +28,9 @@ from mlkd_brain.pretraining.targets import (
     Standardiser,
     UtteranceRegression,
 )
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from speechbrain.utils.epoch_loop import EpochCounter
 
 HOP, FIRST_CENTRE = 640, 388
 RATE = 16000

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import soundfile
 from fabricated_study import FabricatedStudy
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.pretraining.command import main

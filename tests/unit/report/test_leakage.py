@@ -7,11 +7,10 @@ import numpy as np
 import pandas
 import pytest
 from fabricated_study import FabricatedStudy
-from scipy.signal import resample_poly
-
 from mlkd_brain.noise.copies import acoustic_fingerprint
 from mlkd_brain.report.command import report
 from mlkd_brain.report.leakage import find_problems, main
+from scipy.signal import resample_poly
 
 
 @pytest.fixture()

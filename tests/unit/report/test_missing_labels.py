@@ -4,7 +4,6 @@ import json
 
 import pandas
 import pytest
-
 from mlkd_brain.evaluation.noise_grid import noise_grid
 from mlkd_brain.report import report
 

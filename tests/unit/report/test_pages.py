@@ -7,11 +7,11 @@ import numpy as np
 import pandas
 import pytest
 from fabricated_study import FabricatedStudy
-from PIL import Image
-
 from mlkd_brain.errors import InputError
-from mlkd_brain.report.command import main
-from mlkd_brain.report.command import report as printed
+from mlkd_brain.report.command import (
+    main,
+    report as printed,
+)
 from mlkd_brain.report.comparisons import (
     all_tests,
     crossings_frame,
@@ -37,6 +37,7 @@ from mlkd_brain.report.results import (
 from mlkd_brain.report.style import spread
 from mlkd_brain.report.systems import folds_and_seeds
 from mlkd_brain.report.tables import all_cells, speakers_frame
+from PIL import Image
 
 FIGURES = {
     "ua_over_snr",

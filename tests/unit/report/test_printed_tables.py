@@ -5,7 +5,6 @@ import shutil
 
 import pandas
 import pytest
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.markdown import write_into
 from mlkd_brain.report import read_predictions, report

@@ -6,12 +6,11 @@ import math
 import numpy as np
 import pandas
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from places import REPOSITORY
-from scipy.stats import false_discovery_control, permutation_test
-from sklearn.metrics import accuracy_score, recall_score
-
+from hypothesis import (
+    given,
+    settings,
+    strategies as st,
+)
 from mlkd_brain.names import CLEAN
 from mlkd_brain.report.results import read_predictions, unpacked
 from mlkd_brain.report.statistics import (
@@ -28,6 +27,9 @@ from mlkd_brain.report.statistics import (
     sign_flip,
 )
 from mlkd_brain.report.systems import for_system
+from places import REPOSITORY
+from scipy.stats import false_discovery_control, permutation_test
+from sklearn.metrics import accuracy_score, recall_score
 
 
 def runs(values):

@@ -5,11 +5,10 @@ import time
 
 import pytest
 from fabricated_study import training_log
-from PIL import Image
-
 from mlkd_brain.__main__ import main
 from mlkd_brain.report.figures import training
 from mlkd_brain.report.results import RunFiles
+from PIL import Image
 
 
 @pytest.fixture

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from speechbrain.dataio.batch import PaddedBatch
-from tiny_training import LAYERS, QUIET, classifier, make_brain, utterances
-from torch.utils.data import DataLoader
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.brains import DistillationBrain, EmotionBrain
 from mlkd_brain.noise.sampling import NoiseSampler
 from mlkd_brain.run.nonfinite import NONFINITE
+from tiny_training import LAYERS, QUIET, classifier, make_brain, utterances
+from torch.utils.data import DataLoader
+
+from speechbrain.dataio.batch import PaddedBatch
 
 
 def fit(brain, train, valid=None):

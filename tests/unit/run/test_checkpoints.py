@@ -4,7 +4,6 @@ from collections import namedtuple
 
 import pytest
 import torch
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.run.checkpoint_files import find_damage
 from mlkd_brain.run.checkpoints import AtomicCheckpointer, recency

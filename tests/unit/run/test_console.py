@@ -5,9 +5,6 @@ import logging
 import sys
 
 import pytest
-import speechbrain as sb
-from speechbrain.utils.logger import TqdmCompatibleStreamHandler
-
 from mlkd_brain.errors import InputError, cli_errors
 from mlkd_brain.run.console import (
     LOG_CONFIG,
@@ -15,6 +12,9 @@ from mlkd_brain.run.console import (
     close_console,
     show_run,
 )
+
+import speechbrain as sb
+from speechbrain.utils.logger import TqdmCompatibleStreamHandler
 
 RUN = {"output_folder": "results/teacher/1986/fold_3", "system": "teacher"}
 

@@ -1,7 +1,6 @@
 """Where an epoch's time goes, and the time that a run still takes."""
 
 import torch
-
 from mlkd_brain.run.epoch_clock import EpochClock, seconds_left
 
 

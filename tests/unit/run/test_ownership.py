@@ -4,7 +4,6 @@ import os
 import signal
 
 import pytest
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.run.ownership import OWNER, owned
 

@@ -5,8 +5,6 @@ import sys
 
 import pytest
 from hyperpyyaml import resolve_references
-from places import RECIPE
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.names import HPARAMS
 from mlkd_brain.noise.bank import NoiseBank
@@ -14,6 +12,7 @@ from mlkd_brain.run import protocol as protocol_module
 from mlkd_brain.run.command_line import read_command_line
 from mlkd_brain.run.protocol import refuse_other_settings
 from mlkd_brain.study.content import settings
+from places import RECIPE
 
 YAML = """\
 lr: 0.1

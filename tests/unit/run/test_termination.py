@@ -6,7 +6,6 @@ import signal
 import time
 
 import pytest
-
 from mlkd_brain.run.termination import live_with_main
 
 LINUX = pytest.mark.skipif(

@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from tiny_training import classifier, fold, make_brain
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.brains import EmotionBrain
 from mlkd_brain.run.tracking import TrackedTrainLogger
+from tiny_training import classifier, fold, make_brain
 
 META = {"epoch": 1, "time left": "0:00:10", "utt/s": "3.1"}
 

@@ -3,8 +3,6 @@
 import json
 
 import pytest
-from places import RECIPE
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.study.choice import (
     refuse_other_choices,
@@ -14,6 +12,7 @@ from mlkd_brain.study.choice import (
 from mlkd_brain.study.command import read_study
 from mlkd_brain.study.definition import choice_path
 from mlkd_brain.study.plan import Step
+from places import RECIPE
 
 NOW = {"hparams": {"lr": 1}, "recordings": "r", "code": "c", "versions": "v"}
 

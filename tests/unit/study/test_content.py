@@ -2,14 +2,13 @@
 
 import shutil
 
-import pytest
-from places import RECIPE, REPOSITORY
-
 import mlkd_brain.fingerprint as fingerprint_module
+import pytest
 from mlkd_brain.fingerprint import fingerprint_code, fingerprint_folder
 from mlkd_brain.report.systems import SYSTEMS as SYSTEMS_IN_ORDER
 from mlkd_brain.study.command import read_study
 from mlkd_brain.study.content import BY_HAND, code_of, settings
+from places import RECIPE, REPOSITORY
 
 
 def as_yaml(overrides):

@@ -4,13 +4,14 @@ import json
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
-from places import RECIPE, REPOSITORY
-
+from hypothesis import (
+    given,
+    strategies as st,
+)
 from mlkd_brain.errors import InputError
 from mlkd_brain.study.command import read_study
 from mlkd_brain.study.definition import Study, as_word, choice_path
+from places import RECIPE, REPOSITORY
 
 STUDY = str(RECIPE / "hparams" / "study.yaml")
 SYSTEMS = ["teacher", "student_unsupervised", "student", "student_from_teacher"]

@@ -3,13 +3,12 @@
 import io
 
 import pytest
-from rich.console import Console
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.study.board import Board
 from mlkd_brain.study.definition import Study
 from mlkd_brain.study.plan import Step
 from mlkd_brain.study.task import read_state
+from rich.console import Console
 
 pytest.importorskip("ray")
 from mlkd_brain.study.executor import Cluster  # noqa: E402

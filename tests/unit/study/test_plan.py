@@ -4,13 +4,12 @@ import io
 import json
 
 import pytest
-from rich.console import Console
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.study.board import Board
 from mlkd_brain.study.content import BY_HAND
 from mlkd_brain.study.definition import Run
 from mlkd_brain.study.plan import make_plan
+from rich.console import Console
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@
 
 import pytest
 import yaml
-from places import REPOSITORY
-
 from mlkd_brain.study.command import read_study
+from places import REPOSITORY
 
 STUDIES = sorted(REPOSITORY.glob("recipes/*/MLKD/hparams/study*.yaml"))
 #: What a yaml may call when it is read: none of them writes.

@@ -1,11 +1,10 @@
 """Which grids a search takes."""
 
 import pytest
-from places import RECIPE, REPOSITORY
-
 from mlkd_brain.errors import InputError
 from mlkd_brain.study.command import read_study
 from mlkd_brain.study.search import refuse_bad_grid
+from places import RECIPE, REPOSITORY
 
 GRID = {"temperature": [1, 7], "alpha": [0.9]}
 
