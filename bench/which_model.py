@@ -237,7 +237,8 @@ def draw(table, path):
         axes[row, 0].set_ylabel(title)
     axes[1, 0].set_xlabel("size of the weights, MiB")
     axes[1, 1].set_xlabel("ms an utterance of 4.5 s, one core")
-    axes[0, 0].legend(loc="lower right", title="encoder")
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=3)
     figure.savefig(path, dpi=110)
 
 
@@ -256,12 +257,14 @@ def _panel(ax, table, cost, gain):
     on_front = pareto(table[cost], table[gain])
     front = table[on_front].sort_values(cost)
     ax.plot(front[cost], front[gain], color="#999999", zorder=0)
-    for _, row in front.iterrows():
+    for place, (_, row) in enumerate(front.iterrows()):
+        last = place == len(front) - 1  # whose name would leave the panel
         ax.annotate(
             row.system,
             (row[cost], row[gain]),
-            xytext=(4, 5),
+            xytext=(-4 if last else 4, 6),
             textcoords="offset points",
+            ha="right" if last else "left",
             fontsize=8,
         )
     ax.set_xscale("log")

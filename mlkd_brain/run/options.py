@@ -32,13 +32,16 @@ Text = Annotated[
         pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$",
     ),
 ]
-#: Part of a path.
+PART = r"[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]*"
+#: A path below a folder; the cells of a search are in folders of folders.
 Name = Annotated[
     str,
     Field(
-        max_length=100,
-        pattern=r"^[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]*$",
-        json_schema_extra={"words": "a name for a folder, without /"},
+        max_length=200,
+        pattern=rf"^{PART}(/{PART})*$",
+        json_schema_extra={
+            "words": "a folder's name, not beginning with . or /"
+        },
     ),
 ]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]

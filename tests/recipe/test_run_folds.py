@@ -19,7 +19,7 @@ pytest.importorskip("ray")
 from ray.cluster_utils import Cluster  # noqa: E402
 
 SYSTEMS = ["teacher", "student_unsupervised"]  # neither needs the other
-EPOCHS = 4
+EPOCHS = 8  # so many that a kill comes before the end
 # a checkpoint does not hold the random state of dropout
 NO_DROPOUT = {
     f"{where}_dropout": 0.0

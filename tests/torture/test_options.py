@@ -23,7 +23,7 @@ WRONG = {
         "data_folder": ["", " "],
         "noise_folder": [""],
         "results_folder": [""],
-        "system": ["", "a/b", "..", ".hidden", "x" * 300],
+        "system": ["", "/a", "a/../b", "..", ".hidden", "x" * 300],
         "fold": ["0", "-1", "1.0", "one", "[1]", "null", "True"],
         "fold_groups": ["2", "0", "five"],
         "emotions": ["[ang]", "[ang, ang]", "ang", "[]", "[1, 2]", "null", "3"],
@@ -93,6 +93,7 @@ CASES = [
 #: Words that look wrong and are right.
 RIGHT = [
     ("system", "1e3", "1e3"),
+    ("system", "search/1_fold_1/alpha_0.3", "search/1_fold_1/alpha_0.3"),
     ("system", "null", "null"),
     ("held_out_noise", "1.wav", "1.wav"),
     ("held_out_noise", "null", None),
