@@ -258,7 +258,7 @@ def find_recordings(
     folder : str or pathlib.Path
         Any.
     depth : str
-        "*" for the folder itself, "**/*" for those in it, too.
+        ``*`` for the folder itself, ``**/*`` for those in it, too.
 
     Returns
     -------

@@ -2,8 +2,7 @@
 
     mlkd manifest DIR --pattern "{spk_id}_{_}_{emo}.wav" --out my.csv
     mlkd manifest DIR --pattern "{emo}/{spk_id}-{_}.flac"
-    mlkd manifest wav --pattern "{spk_id:2}{_:3}{emo:1}{_:1}.wav" \\
-        --labels W=anger,F=happiness,N=neutral,T=sadness
+    mlkd manifest DIR --pattern "{spk_id:2}{_:3}{emo:1}{_:1}.wav" --labels W=anger,F=joy
 
 A field holds what stands in its place: spk_id, emo, and if you like ID, session,
 gender, style, fold; {_} is anything. {emo:1} is one character; without a number a

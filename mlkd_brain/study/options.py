@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from typing_extensions import NotRequired, TypedDict
 
 
-class System(TypedDict):
+class Definition(TypedDict):
     """How one system of a study is trained."""
 
     __pydantic_config__ = STRICT  # type: ignore
@@ -46,7 +46,7 @@ class Settings(TypedDict):
     cpus_per_run: Count
     gpus_per_run: Annotated[float, Field(ge=0)] | None
     retries: Number
-    definitions: dict[str, System]
+    definitions: dict[str, Definition]
     search: NotRequired[Search]
 
 
