@@ -34,6 +34,7 @@ OTHER = (
     "found = torch.load(",
     "flowchart",
     "@inproceedings",
+    "@misc",
     "corpus: ",
     "wav,spk_id,emo",
 )
