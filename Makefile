@@ -30,7 +30,7 @@ $(STAMP): requirements.txt requirements-extra.txt requirements-tested.txt pyproj
 	touch $(STAMP)
 
 test: setup
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n auto --maxprocesses 4
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n auto --maxprocesses 4 --durations 10
 
 lint: setup
 	$(VENV)/bin/ruff format --check .
