@@ -385,6 +385,12 @@ def _readable(source):
     except InputError:
         raise
     except (OSError, ConnectionError, SafetensorError, ValueError) as error:
+        pointers = _pointers(source)
+        if pointers:
+            raise InputError(
+                f"encoder '{source}': {', '.join(pointers)} is a pointer of "
+                "git-lfs; fetch what it stands for: `git lfs pull`, there."
+            ) from None
         raise InputError(
             f"encoder '{source}' cannot be loaded "
             f"({str(error).strip().splitlines()[0]}). Give the name of a model "
@@ -392,6 +398,17 @@ def _readable(source):
             "config.json, preprocessor_config.json and the whole "
             "model.safetensors."
         ) from None
+
+
+def _pointers(source):
+    """Files of a folder that git-lfs has not put there yet."""
+    small = (p for p in pathlib.Path(source).glob("*.*") if p.is_file())
+    return [
+        p.name
+        for p in sorted(small)
+        if p.stat().st_size < 1024
+        and p.read_bytes().startswith(b"version https://git-lfs")
+    ]
 
 
 @contextlib.contextmanager

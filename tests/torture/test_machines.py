@@ -39,6 +39,8 @@ def test_a_damaged_encoder_is_named(tally, tiny_wav2vec2, tmp_path, file, kind):
     with pytest.raises(InputError, match=f"encoder '{folder}'") as refused:
         SpeechEncoder(str(folder))
     assert "\n" not in str(refused.value)
+    told = f"{file} is a pointer of git-lfs" in str(refused.value)
+    assert told == (kind == "pointer")
     tally.count("files", "damaged encoders", ONE_LINE)
 
 
