@@ -67,7 +67,7 @@ PARTS = (
     (Part("variants", VARIANTS, 60),),
     (
         Part("compiled", options.compiled, 120),
-        Part("processor", processor, 60),
+        Part("processor", processor, 120),
     ),
 )
 OUT = pathlib.Path(__file__).with_name("gpu.json")

@@ -35,6 +35,7 @@ from bench.results import RESULTS, page
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 STUDIES = REPOSITORY / "recipes/EmoDB/MLKD/results"
+OWN = "../../../Manifest/MLKD/results"  # seen from there
 #: Blocks that no file of the repository gives, and the command that does.
 MEASURED = {
     ("docs/gpu.md", "gpu"): "make gpu-check",
@@ -149,6 +150,9 @@ BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
     ),
     ("docs/whisper-unseen.md", "unseen"): lambda: tables(
         "report_whisper_unseen", "noise_unseen_77ff1d"
+    ),
+    ("docs/own-corpus.md", "seven"): lambda: excerpt(
+        tables(f"{OWN}/report_seven")
     ),
     ("docs/speed.md", "bench"): speed,
     ("README.md", "demo"): lambda: copied("docs/studies.md", "demo"),

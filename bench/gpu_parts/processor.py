@@ -4,13 +4,16 @@ Authors
  * The MLKD team 2026
 """
 
+import os
+
 import torch
 
 from bench.gpu_parts.options import learn, ready_batches
 from bench.gpu_parts.rates import Stopwatch
 from bench.loops import OurLoop, TeacherLoop
 
-THREADS, STEPS = 4, 3
+THREADS = min(4, os.cpu_count() or 1)  # a laptop's
+STEPS = 3
 
 
 def processor(setup, findings):
