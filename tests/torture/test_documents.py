@@ -39,6 +39,7 @@ NOT_RUN = {
     r"^mlkd (demo|watch)": "runs until it is stopped; tests of the page",
     r"--fold [124-9]| &$| & ": "the same commands are run with --fold 3",
     r"^mlkd (probe|validate)": "test_probe.py, test_search.py run it",
+    r"results/demo": "of make demo, which is timed there",
     r"^mlkd recipes": "copies the recipes of an installed library",
 }
 #: Documents whose commands another test runs, with the material they need.

@@ -270,7 +270,7 @@ def test_weights_that_would_stay_random_are_refused(encoders, tmp_path, kind):
 
 def test_a_damaged_file_is_one_line(encoders, tmp_path):
     folder = shutil.copytree(encoders("wav2vec2"), tmp_path / "encoder")
-    (folder / "model.safetensors").write_text("version https://git-lfs\n")
+    (folder / "model.safetensors").write_text("<!doctype html>\n")
     with pytest.raises(InputError, match="cannot be loaded.*whole model.safe"):
         SpeechEncoder(str(folder))
 
