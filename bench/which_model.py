@@ -258,13 +258,13 @@ def _panel(ax, table, cost, gain):
     front = table[on_front].sort_values(cost)
     ax.plot(front[cost], front[gain], color="#999999", zorder=0)
     for place, (_, row) in enumerate(front.iterrows()):
-        last = place == len(front) - 1  # whose name would leave the panel
+        first = place == 0  # its name goes right, and above the next one
         ax.annotate(
             row.system,
             (row[cost], row[gain]),
-            xytext=(-4 if last else 4, 6),
+            xytext=(-5, 18) if first else (-5, 6),
             textcoords="offset points",
-            ha="right" if last else "left",
+            ha="left" if first else "right",
             fontsize=8,
         )
     ax.set_xscale("log")

@@ -34,8 +34,6 @@ from pandas import DataFrame
 from bench.results import RESULTS, page
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
-STUDIES = REPOSITORY / "recipes/EmoDB/MLKD/results"
-OWN = "../../../Manifest/MLKD/results"  # seen from there
 #: Blocks that no file of the repository gives, and the command that does.
 MEASURED = {
     ("docs/gpu.md", "gpu"): "make gpu-check",
@@ -49,10 +47,16 @@ MEASURED = {
 }
 
 
+def folder_of(study: str) -> pathlib.Path:
+    """Where a committed report is; no two recipes have one of the same name."""
+    (folder,) = REPOSITORY.glob(f"recipes/*/MLKD/results/{study}")
+    return folder
+
+
 @functools.cache
 def results_of(study: str, evaluation: str = ".") -> Results:
     """What the archive of a committed report holds."""
-    with unpacked(STUDIES / study / "runs.tar.xz") as folder:
+    with unpacked(folder_of(study) / "runs.tar.xz") as folder:
         return read_results(evaluated_runs(folder, evaluation))
 
 
@@ -151,9 +155,7 @@ BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/whisper-unseen.md", "unseen"): lambda: tables(
         "report_whisper_unseen", "noise_unseen_77ff1d"
     ),
-    ("docs/own-corpus.md", "seven"): lambda: excerpt(
-        tables(f"{OWN}/report_seven")
-    ),
+    ("docs/own-corpus.md", "seven"): lambda: excerpt(tables("report_seven")),
     ("docs/speed.md", "bench"): speed,
     ("README.md", "demo"): lambda: copied("docs/studies.md", "demo"),
     ("README.md", "results"): lambda: copied(
@@ -196,7 +198,7 @@ def text_of(path: str, marker: str) -> str:
 
 def report_page(study: str) -> str:
     """report.md as its archive gives it; no figure is drawn."""
-    with unpacked(STUDIES / study / "runs.tar.xz") as folder:
+    with unpacked(folder_of(study) / "runs.tar.xz") as folder:
         problems = problems_of(evaluated_runs(folder), find_runs(folder))
     results = results_of(study)
     noises = common_noises(results.scores)

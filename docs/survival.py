@@ -98,7 +98,8 @@ def section(title, note, rows):
         [[row["kind"], f"{row['tried']:,}", happened(row)] for row in rows],
     )
     total = sum(row["tried"] for row in rows)
-    intro = f"{note} {total:,} inputs:".strip()
+    inputs = "input" if total == 1 else "inputs"
+    intro = f"{note} {total:,} {inputs}:".strip()
     return f"## {title}\n\n{intro}\n\n{table.strip()}\n"
 
 

@@ -26,6 +26,7 @@ from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
     prepare_fold,
+    prepare_noises,
 )
 
 from bench.lengths import dataset_of, iemocap_like
@@ -177,11 +178,6 @@ def fold_of(setup, yaml, system, /, **options):
     argv = [str(RECIPE / "hparams" / f"{yaml}.yaml"), *words]
     _, hparams, run_opts, _ = load_hparams(argv)
     prepare_fold(hparams)
-    noises = None
-    if yaml == "student":
-        hparams["noise_bank"].prepare()
-        noises = {part: hparams[f"{part}_noise"] for part in ("train", "valid")}
-        for noise in noises.values():
-            noise.resolve()
+    noises = prepare_noises(hparams) if yaml == "student" else None
     labels = make_label_encoder(hparams["emotions"], hparams["save_folder"])
     return hparams, run_opts, dataio_prep(hparams, labels, noises)

@@ -165,9 +165,8 @@ def functionals(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     -------
     >>> values = torch.tensor([[[1.0], [3.0], [torch.nan], [99.0]]])
     >>> mask = torch.tensor([[True, True, True, False]])
-    >>> functionals(values, mask)[
-    ...     0, [0, 1, 3, 5]
-    ... ]  # mean, spread, median, change
+    >>> found = functionals(values, mask)[0]
+    >>> found[[0, 1, 3, 5]]  # mean, spread, median, change
     tensor([2., 1., 2., 2.])
     """
     values = values.masked_fill(~mask[..., None], torch.nan)

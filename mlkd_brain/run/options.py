@@ -32,16 +32,13 @@ Text = Annotated[
         pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$",
     ),
 ]
-PART = r"[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]*"
-#: A path below a folder; the cells of a search are in folders of folders.
+PART = r"[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]{0,99}"
+#: Part of a path; or a cell of a search, in the folder of that search.
 Name = Annotated[
     str,
     Field(
-        max_length=200,
-        pattern=rf"^{PART}(/{PART})*$",
-        json_schema_extra={
-            "words": "a folder's name, not beginning with . or /"
-        },
+        pattern=rf"^(search/{PART}/)?{PART}$",
+        json_schema_extra={"words": "a name for a folder, without /"},
     ),
 ]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]

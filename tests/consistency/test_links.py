@@ -91,7 +91,7 @@ def test_a_block_is_what_the_archives_give(path, marker):
 
 @pytest.mark.parametrize("study", ["report", "report_whisper"])
 def test_a_committed_report_is_what_its_archive_gives(study):
-    page = (excerpts.STUDIES / study / "report.md").read_text("utf-8")
+    page = (excerpts.folder_of(study) / "report.md").read_text("utf-8")
     assert page == excerpts.report_page(study), "run make readme"
 
 

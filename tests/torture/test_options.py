@@ -23,7 +23,7 @@ WRONG = {
         "data_folder": ["", " "],
         "noise_folder": [""],
         "results_folder": [""],
-        "system": ["", "/a", "a/../b", "..", ".hidden", "x" * 300],
+        "system": ["", "a/b", "/a", "search/../b", "..", ".hidden", "x" * 101],
         "fold": ["0", "-1", "1.0", "one", "[1]", "null", "True"],
         "fold_groups": ["2", "0", "five"],
         "emotions": ["[ang]", "[ang, ang]", "ang", "[]", "[1, 2]", "null", "3"],
