@@ -144,9 +144,8 @@ def brain_options(model, device, precision):
             "epoch_counter": EpochCounter(limit=1),
             "teacher_layers": LAYERS,
             "objective": objective(),
-            "gradient_share_batches": 0,
-            "learning_rate": LearningRate(ADAMW["lr"]),
         },
+        "learning_rate": LearningRate(ADAMW["lr"]),
         "run_opts": {"device": device, "precision": precision},
     }
 

@@ -201,7 +201,7 @@ def _infer(setup, model, count, precision):
 def grid(setup, findings):
     """The evaluation's noise grid beside plain forward passes."""
     hparams, _, _ = fold_of(setup, "student", "grid")
-    grid = hparams["noise_grid"](hparams["noise_bank"])
+    grid = hparams["noise_grid"]
     model = hparams["model"].to(setup.device).eval()
     manifest = read_manifest(f"{hparams['output_folder']}/test.csv")
     if setup.size.shorter == 1:

@@ -172,11 +172,11 @@ class OrderedBrain:
         brain.checkpointer.save_and_keep_only = self.save
         self.facts = None
 
-    def fit(self, datasets):
+    def fit(self, datasets, **options):
         """Train; the first answer says how long the preparation took."""
         self.started = time.perf_counter()
         try:
-            self.brain.fit_fold(datasets)
+            self.brain.fit_fold(datasets, **options)
         except Ended:
             pass
 
@@ -251,9 +251,16 @@ def ours(next_order, answer, setup, name, loop):
         hparams=hparams,
         run_opts=run_opts,
         checkpointer=hparams["checkpointer"],
+        train_logger=hparams["train_logger"],
+        learning_rate=hparams["learning_rate"],
     )
     next_order()
-    OrderedBrain(brain, next_order, answer, setup).fit(datasets)
+    OrderedBrain(brain, next_order, answer, setup).fit(
+        datasets,
+        bucket_jitter=hparams["bucket_jitter"],
+        train_loader_kwargs=hparams["train_dataloader_opts"],
+        valid_loader_kwargs=hparams["valid_dataloader_opts"],
+    )
 
 
 class Turns:

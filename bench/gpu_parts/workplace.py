@@ -25,7 +25,6 @@ from mlkd_brain.noise.levels import speech_level
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
-    prepare_fold,
     prepare_noises,
 )
 
@@ -177,7 +176,10 @@ def fold_of(setup, yaml, system, /, **options):
     words = options_of(setup, system, **options)
     argv = [str(RECIPE / "hparams" / f"{yaml}.yaml"), *words]
     _, hparams, run_opts, _ = load_hparams(argv)
-    prepare_fold(hparams)
-    noises = prepare_noises(hparams) if yaml == "student" else None
+    hparams["prepare_fold"]()
+    noises = None
+    if yaml == "student":
+        samplers = hparams["train_noise"], hparams["valid_noise"]
+        noises = prepare_noises(hparams["noise_bank"], *samplers)
     labels = make_label_encoder(hparams["emotions"], hparams["save_folder"])
     return hparams, run_opts, dataio_prep(hparams, labels, noises)

@@ -129,7 +129,13 @@ class Baseline(torch.nn.Module):
         return [*atoms, *self.classifier.learned_values()]
 
 
-def fit_fold(hparams: dict, datasets: dict) -> None:
+def fit_fold(
+    hparams: dict,
+    datasets: dict,
+    noises: dict[str, Any],
+    checkpointer: Any,
+    train_logger: Any,
+) -> None:
     """Learn one fold, unless that was done, and save it as a checkpoint.
 
     The training speech comes clean, then in ``noisy_copies``: with the noise of
@@ -139,21 +145,26 @@ def fit_fold(hparams: dict, datasets: dict) -> None:
     Arguments
     ---------
     hparams : dict
-        ``model``, ``train_noise``, ``valid_noise``, ``noisy_copies``,
-        ``epoch_counter`` (of so many epochs), ``checkpointer``,
-        ``train_logger`` and ``output_folder``.
+        ``model``, ``noisy_copies``, ``epoch_counter`` (of so many epochs) and
+        ``output_folder``.
     datasets : dict
         "train" and "valid", see ``mlkd_brain.data.pipelines.dataio_prep``.
+    noises : dict
+        The ``NoiseSampler`` of each of them, resolved.
+    checkpointer : speechbrain.utils.checkpoints.Checkpointer
+        Keeps what was learned.
+    train_logger : speechbrain.utils.train_logger.TrainLogger
+        Gets one line.
 
     Raises
     ------
     InputError
         If the corpus does not suffice to learn from.
     """
-    if hparams["checkpointer"].find_checkpoint() is not None:
+    if checkpointer.find_checkpoint() is not None:
         close_console(hparams["output_folder"], "its classifier", True)
         return
-    model, noise = hparams["model"], hparams["train_noise"]
+    model, noise = hparams["model"], noises["train"]
     with datasets["train"].output_keys_as(["clean_sig"]):
         clean = (item["clean_sig"] for item in datasets["train"])
         model.front_end.learn(clean, training_ranges(noise))
@@ -163,7 +174,7 @@ def fit_fold(hparams: dict, datasets: dict) -> None:
         parts.append(_describe(model, datasets["train"], name, noise))
     chosen = model.classifier.fit(*map(np.concatenate, zip(*parts)))
     # in noise only if training is, as for the students
-    valid_noise = hparams["valid_noise"] if hparams["noisy_copies"] else None
+    valid_noise = noises["valid"] if hparams["noisy_copies"] else None
     features, labels, _ = _describe(
         model, datasets["valid"], "validation", valid_noise
     )
@@ -173,12 +184,12 @@ def fit_fold(hparams: dict, datasets: dict) -> None:
         "UA": recall_score(labels, decided, labels=classes, average="macro"),
         "WA": accuracy_score(labels, decided),
     }
-    hparams["train_logger"].log_stats(
+    train_logger.log_stats(
         stats_meta={key: chosen[key] for key in ("C", "temperature")},
         train_stats={"left-out UA": chosen["UA"]},
         valid_stats=score,
     )
-    hparams["checkpointer"].save_and_keep_only(
+    checkpointer.save_and_keep_only(
         meta={"UA": score["UA"], "epoch": 1, SELECTION: [score["UA"], 0.0]},
         max_keys=[SELECTION],
     )
@@ -186,26 +197,29 @@ def fit_fold(hparams: dict, datasets: dict) -> None:
     close_console(hparams["output_folder"], trained, False)
 
 
-def noise_facts(hparams: dict) -> dict:
+def noise_facts(model: Baseline, noise: Any, noisy_copies: int) -> dict:
     """Facts for ``write_protocol`` on the noise that a run learns from.
 
     It is in noisy copies of the training speech, or in atoms of noise.
 
     Arguments
     ---------
-    hparams : dict
-        Of the run; its ``train_noise`` is resolved.
+    model : Baseline
+        Of the run.
+    noise : mlkd_brain.noise.sampling.NoiseSampler
+        Of the training, resolved.
+    noisy_copies : int
+        Of the training speech.
 
     Returns
     -------
     dict
         Empty if there is no noise in training.
     """
-    copies, learns = hparams["noisy_copies"], hparams["model"].learns_noise
-    if not copies and not learns:
+    if not noisy_copies and not model.learns_noise:
         return {}
-    facts = {"noise_heard": hparams["train_noise"].recordings()}
-    if not copies:
+    facts = {"noise_heard": noise.recordings()}
+    if not noisy_copies:
         facts["noise_heard_in"] = "its noise atoms alone"
     return facts
 

@@ -49,12 +49,12 @@ def evaluate_run(hparams: dict[str, Any], device: str = "cpu") -> pathlib.Path:
     best = recover_best(hparams["model"], hparams["save_folder"], remedy)
     manifest = read_manifest(run / "test.csv", hparams["emotions"])
     _refuse_missing_corpus(manifest, hparams["data_folder"])
-    bank = hparams["noise_bank"]
+    grid = hparams["noise_grid"]
+    bank = grid.bank
     if bank.holds_none_of_its_types():
         bank.noise_types = None
     bank.prepare()
-    folder = _folder_with_protocol(run, hparams, bank, best, remedy)
-    grid = hparams["noise_grid"](bank)
+    folder = _folder_with_protocol(run, grid, best, remedy)
     predictions = grid.predict(
         hparams["model"], manifest, hparams["data_folder"], device
     )
@@ -66,8 +66,9 @@ def evaluate_run(hparams: dict[str, Any], device: str = "cpu") -> pathlib.Path:
     return folder
 
 
-def _folder_with_protocol(run, hparams, bank, best_epoch, remedy):
+def _folder_with_protocol(run, grid, best_epoch, remedy):
     """The run's folder, or one below it that names what differs."""
+    bank = grid.bank
     protocol = read_protocol(run)
     if "noise_evaluated" not in protocol:
         raise InputError(
@@ -78,14 +79,14 @@ def _folder_with_protocol(run, hparams, bank, best_epoch, remedy):
         )
     now = {
         "noise_evaluated": bank.checksums,
-        "weighting": hparams["weighting"],
-        "snrs_db": list(hparams["snrs_db"]),
+        "weighting": grid.weighting,
+        "snrs_db": grid.snrs_db,
     }
     changed = {
         key: value for key, value in now.items() if protocol[key] != value
     }
     folder = run / "_".join(
-        _name_of_change(key, value, hparams["noise_folder"])
+        _name_of_change(key, value, bank.noise_folder)
         for key, value in changed.items()
     )
     folder.mkdir(exist_ok=True)

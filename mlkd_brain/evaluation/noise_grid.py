@@ -32,7 +32,7 @@ class NoiseGrid:
     Arguments
     ---------
     bank : mlkd_brain.noise.bank.NoiseBank
-        Prepared.
+        To be prepared before ``predict``.
     snrs_db : list of float
         Signal-to-noise ratios, dB.
     weighting : str
@@ -65,13 +65,17 @@ class NoiseGrid:
                 f"{list(WEIGHTINGS)}."
             )
         self.bank = bank
+        self.snrs_db = list(snrs_db)
         self.weighting = weighting
         self.emotions = emotions
         self.batch_size = batch_size
         self.mixtures_folder = mixtures_folder
-        self.conditions = [(CLEAN, None)] + list(
-            itertools.product(bank.types, snrs_db)
-        )
+
+    @property
+    def conditions(self) -> list[tuple[str, float | None]]:
+        """Noise and SNR of each, clean speech first."""
+        noisy = itertools.product(self.bank.types, self.snrs_db)
+        return [(CLEAN, None), *noisy]
 
     def predict(
         self,

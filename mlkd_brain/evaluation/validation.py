@@ -43,9 +43,9 @@ def validate_run(hparams: dict[str, Any], device: str = "cpu") -> DataFrame:
     run = pathlib.Path(hparams["output_folder"])
     remedy = training_command(hparams["system"], hparams)
     recover_best(hparams["model"], hparams["save_folder"], remedy)
-    bank = hparams["noise_bank"]
-    bank.prepare()
-    predictions = hparams["noise_grid"](bank).predict(
+    grid = hparams["noise_grid"]
+    grid.bank.prepare()
+    predictions = grid.predict(
         hparams["model"],
         read_manifest(run / "valid.csv", hparams["emotions"]),
         hparams["data_folder"],

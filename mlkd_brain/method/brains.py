@@ -19,8 +19,12 @@ from mlkd_brain.errors import InputError
 from mlkd_brain.method.gradients import gradient_norms, shares
 from mlkd_brain.method.lobes import Classification, EmotionClassifier, freeze
 from mlkd_brain.method.losses import UNLABELLED, balanced_weights, label_loss
-from mlkd_brain.method.schedule import set_learning_rate
-from mlkd_brain.method.teacher_cache import TargetTeacher, TeacherTargets
+from mlkd_brain.method.schedule import LearningRate, set_learning_rate
+from mlkd_brain.method.teacher_cache import (
+    TargetTeacher,
+    TeacherCache,
+    TeacherTargets,
+)
 from mlkd_brain.names import SELECTION
 from mlkd_brain.run.brain import ResumableBrain
 from mlkd_brain.run.console import close_console, show_epoch, show_progress
@@ -44,11 +48,17 @@ class EmotionBrain(ResumableBrain):
     """Learns emotions from labels alone: the teacher, the unsupervised student.
 
     Modules: ``model``, an ``EmotionClassifier``. Hparams: ``checkpointer``,
-    ``epoch_counter``, ``learning_rate``, ``number_of_epochs`` and
-    ``train_logger``; ``spec_augment``, if there is one. A batch has ``sig``
-    and ``emo_encoded``. The epoch with the best UA on the validation speaker is
-    kept. The log gives the fractions of each epoch's time: waiting for data,
-    the model, the optimiser.
+    ``epoch_counter`` and ``number_of_epochs``; ``spec_augment``, if there is
+    one. A batch has ``sig`` and ``emo_encoded``. The epoch with the best UA on
+    the validation speaker is kept. The log gives the fractions of each epoch's
+    time: waiting for data, the model, the optimiser.
+
+    Arguments
+    ---------
+    *args, **kwargs
+        Passed to ``ResumableBrain``.
+    learning_rate : LearningRate
+        Of each step.
     """
 
     learner = "model"  # its name in the log
@@ -61,36 +71,61 @@ class EmotionBrain(ResumableBrain):
         "time_spent",
     )
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, learning_rate: LearningRate, **kwargs):
         super().__init__(*args, **kwargs)
+        self.learning_rate = learning_rate
         self.noprogressbar |= not show_progress()
         # SpeechBrain would shorten every gradient to a norm of 0
-        self.max_grad_norm = self.max_grad_norm or math.inf
+        self.max_grad_norm: float = vars(self)["max_grad_norm"] or math.inf
         self.clock = EpochClock(self.device)
         self.memory_to_log = False
         self.examples_to_log = 0
         self.steps: Any = None  # of all epochs; known in fit_fold
-        # neither is in the paper, nor in every yaml
+        # not in the paper, nor in every yaml
         self.spec_augment = getattr(self.hparams, "spec_augment", None)
         self.class_weights: torch.Tensor | None = None
+        self.train_loader_kwargs: dict[str, Any] = {}
 
-    def fit_fold(self, datasets: dict[str, DynamicItemDataset]) -> None:
+    def fit_fold(
+        self,
+        datasets: dict[str, DynamicItemDataset],
+        bucket_jitter: float | None = None,
+        class_weights: str | None = None,
+        balanced_sampling: bool = False,
+        train_loader_kwargs: dict[str, Any] | None = None,
+        valid_loader_kwargs: dict[str, Any] | None = None,
+    ) -> None:
         """Train on one part of a fold and validate on another.
 
-        Hparams, besides those of the class: ``batch_size``, ``bucket_jitter``,
-        ``seed``, ``train_dataloader_opts`` and ``valid_dataloader_opts``; if
-        there are any, ``class_weights``, ``balanced_sampling``, ``n_classes``.
+        Hparams, besides those of the class: ``batch_size`` and ``seed``; with
+        balanced classes ``n_classes``.
 
         Arguments
         ---------
         datasets : dict
             "train" and "valid", see ``mlkd_brain.data.pipelines.dataio_prep``.
+        bucket_jitter : float, optional
+            Of the batches in training, see ``LengthBucketSampler``.
+        class_weights : str, optional
+            "balanced": every class counts alike in the cross-entropy.
+        balanced_sampling : bool
+            Whether every class comes equally often in an epoch.
+        train_loader_kwargs, valid_loader_kwargs : dict, optional
+            Of the loaders of the two parts.
+
+        Raises
+        ------
+        InputError
+            If ``class_weights`` is another word.
         """
-        labels = self._balance(datasets["train"])
+        self.train_loader_kwargs = train_loader_kwargs or {}
+        labels = self._balance(
+            datasets["train"], class_weights, balanced_sampling
+        )
         # under this name fit looks for the sampler, to set its epoch
         self.train_sampler = self._batches(
             datasets["train"],
-            self.hparams.bucket_jitter,
+            bucket_jitter,
             self.grad_accumulation_factor,
             labels,
         )
@@ -106,20 +141,18 @@ class EmotionBrain(ResumableBrain):
             train_loader_kwargs={
                 "batch_sampler": self.train_sampler,
                 **pinned,
-                **self.hparams.train_dataloader_opts,
+                **self.train_loader_kwargs,
             },
             valid_loader_kwargs={
                 "batch_sampler": self._batches(datasets["valid"], 0.0),
                 **pinned,
-                **self.hparams.valid_dataloader_opts,
+                **(valid_loader_kwargs or {}),
             },
         )
         self._close_console()
 
-    def _balance(self, dataset):
+    def _balance(self, dataset, weighted, sampled):
         """Set ``class_weights``; the labels where batches are balanced too."""
-        weighted = getattr(self.hparams, "class_weights", None)
-        sampled = getattr(self.hparams, "balanced_sampling", False)
         if weighted not in (None, "balanced"):
             raise InputError(
                 f"Bad value '{weighted}' for class_weights, expected 'balanced' "
@@ -173,9 +206,7 @@ class EmotionBrain(ResumableBrain):
         """A step; its time counts for the model and the optimiser."""
         self.clock.lap("data")
         self.clock.count_batch(batch.sig.lengths, batch.sig.data.shape[1])
-        rate = self.hparams.learning_rate.at(
-            self.optimizer_step + 1, self.steps
-        )
+        rate = self.learning_rate.at(self.optimizer_step + 1, self.steps)
         set_learning_rate(self.optimizer, rate)
         loss = super().fit_batch(batch)
         self.clock.lap(self.learner)
@@ -223,7 +254,7 @@ class EmotionBrain(ResumableBrain):
             self.examples_to_log -= 1
             valid = wav[: round(float(length) * len(wav))]
             epoch = self.hparams.epoch_counter.current
-            self.hparams.train_logger.log_audio(f"valid/{name}", valid, epoch)
+            self.train_logger.log_audio(f"valid/{name}", valid, epoch)
 
     def objective(self, predictions, labels, batch, stage) -> tuple:
         """Loss, (), and the terms to be logged by name: cross-entropy."""
@@ -277,7 +308,7 @@ class EmotionBrain(ResumableBrain):
             epoch - self.first_epoch,
             epochs - epoch,
         )
-        self.hparams.train_logger.log_stats(
+        self.train_logger.log_stats(
             stats_meta={
                 "epoch": epoch,
                 "time left, s": left,
@@ -365,32 +396,52 @@ class DistillationBrain(EmotionBrain):
     (``clean_sig``), the student's the noisy one (``sig``). Hparams, besides those
     of ``EmotionBrain``: ``objective``, a ``MultiLevelObjective``;
     ``teacher_layers``, the teacher's block paired with each student block,
-    counted from 1; ``target_cache``, a ``TeacherCache``.
+    counted from 1.
 
     Arguments
     ---------
+    *args, **kwargs
+        Passed to ``EmotionBrain``.
     teacher : EmotionClassifier
         Trained. It is kept out of ``modules``, which ``fit`` sets to train
         mode.
-    *args, **kwargs
-        Passed to ``sb.Brain``.
+    target_cache : TeacherCache, optional
+        Of the teacher's outputs, which ``fit_fold`` fills.
+    gradient_share_batches : int
+        Of so many batches of an epoch the log has each term's share of the
+        gradient.
     """
 
     learner = "student"
 
-    def __init__(self, *args, teacher: EmotionClassifier, **kwargs):
+    def __init__(
+        self,
+        *args,
+        teacher: EmotionClassifier,
+        target_cache: TeacherCache | None = None,
+        gradient_share_batches: int = 0,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
         self.teacher = freeze(teacher).to(self.device)
+        self.target_cache = target_cache
+        self.gradient_share_batches = gradient_share_batches
 
-    def fit_fold(self, datasets: dict[str, DynamicItemDataset]) -> None:
+    def fit_fold(
+        self, datasets: dict[str, DynamicItemDataset], *args: Any, **kwargs: Any
+    ) -> None:
         """Fill the teacher's cache, then train as ``EmotionBrain`` does."""
         self.train_set = datasets["train"]
-        self.hparams.target_cache.attach(
-            datasets["train"], self.target_teacher, self.hparams.batch_size
+        if self.target_cache is not None:
+            self._fill(self.target_cache)
+        super().fit_fold(datasets, *args, **kwargs)
+
+    def _fill(self, cache):
+        cache.attach(
+            self.train_set, self.target_teacher, self.hparams.batch_size
         )
-        if self.hparams.target_cache.kind != "none":
+        if cache.kind != "none":
             self.teacher.cpu()  # all targets are in the cache
-        super().fit_fold(datasets)
 
     @property
     def target_teacher(self) -> TargetTeacher:
@@ -431,7 +482,7 @@ class DistillationBrain(EmotionBrain):
             labels,
             self.class_weights,
         )
-        if 0 < self.step <= self.hparams.gradient_share_batches:
+        if 0 < self.step <= self.gradient_share_batches:
             weighted = self.hparams.objective.weighted(terms)
             norms = gradient_norms(weighted, self.modules.parameters())
             self.shares.append(shares(norms))
@@ -460,7 +511,7 @@ class DistillationBrain(EmotionBrain):
             self.train_set,
             sb.Stage.TRAIN,
             batch_sampler=self.train_sampler,
-            **self.hparams.train_dataloader_opts,
+            **self.train_loader_kwargs,
         )
         self.modules.train()
         self.on_stage_start(sb.Stage.TRAIN)

@@ -101,30 +101,39 @@ def _warn_of_early_stop(checkpointer, run):
         logger.warning(f"{run}: was trained for {last} of {limit} epochs.")
 
 
-def start_student(hparams: dict[str, Any]) -> dict[str, Any] | None:
+def start_student(
+    hparams: dict[str, Any],
+    teacher: Any,
+    teacher_folder: str | pathlib.Path,
+    initialisation: str,
+) -> dict[str, Any] | None:
     """Load the teacher where one is needed, and start the student.
-
-    ``initialisation`` "teacher" copies the trained teacher's blocks (the
-    paper's), "pretrained" leaves the student as the pretrained encoder is.
 
     Arguments
     ---------
     hparams : dict
         Of the student's run.
+    teacher : mlkd_brain.method.lobes.EmotionClassifier
+        Gets the weights of the trained one.
+    teacher_folder : str or pathlib.Path
+        Run of that.
+    initialisation : str
+        "teacher" copies its blocks (the paper's), "pretrained" leaves the
+        student as the pretrained encoder is.
 
     Raises
     ------
     InputError
         If ``initialisation`` is neither, there is no teacher, it is another
-        model than the yaml's, the student's test speaker is among the teacher's training or validation speakers, or its
-        validation speaker among the teacher's training speakers.
+        model than the yaml's, the student's test speaker is among the
+        teacher's training or validation speakers, or its validation speaker
+        among the teacher's training speakers.
 
     Returns
     -------
     dict or None
         ``UA`` and ``epoch`` of the teacher; None without a teacher.
     """
-    initialisation = hparams["initialisation"]
     if initialisation not in ("teacher", "pretrained"):
         raise InputError(
             f"Bad value '{initialisation}' for initialisation, expected one of "
@@ -132,28 +141,25 @@ def start_student(hparams: dict[str, Any]) -> dict[str, Any] | None:
         )
     if initialisation == "pretrained" and "objective" not in hparams:
         return None
-    folder = hparams["teacher_folder"]
     remedy = training_command("teacher", hparams)
-    _refuse_other_model(folder, hparams, remedy)
-    summary = recover_best(hparams["teacher"], f"{folder}/save", remedy)
-    _refuse_held_out_speakers(folder, hparams["output_folder"], remedy)
+    _refuse_other_model(teacher_folder, teacher, hparams, remedy)
+    summary = recover_best(teacher, f"{teacher_folder}/save", remedy)
+    _refuse_held_out_speakers(teacher_folder, hparams["output_folder"], remedy)
     if initialisation == "teacher":
         # here, because the encoders take seconds to import and the baseline has
         # none
         from mlkd_brain.method.lobes import copy_teacher
 
-        copy_teacher(
-            hparams["model"], hparams["teacher"], hparams["teacher_layers"]
-        )
+        copy_teacher(hparams["model"], teacher, hparams["teacher_layers"])
     return summary
 
 
-def _refuse_other_model(folder, hparams, remedy):
+def _refuse_other_model(folder, teacher, hparams, remedy):
     """Weights fit another model of the same shapes, which computes otherwise."""
     if not (pathlib.Path(folder) / HPARAMS).is_file():
         return  # there is no run, which is refused next
     run = describe_run(folder)
-    built, own = run.get("model"), type(hparams["teacher"])
+    built, own = run.get("model"), type(teacher)
     poolings = [x.get("pooling", "mean") for x in (run, hparams)]
     if isinstance(built, Built) and imported(built.class_name) is not own:
         difference = f"model {built.class_name}, not {own.__name__}"

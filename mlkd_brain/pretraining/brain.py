@@ -135,8 +135,8 @@ class PretrainingBrain(ResumableBrain):
     their ``Standardiser``; ``heads``, a ModuleDict of those in ``targets``.
     Hparams: ``target_weights`` by name; ``lr_schedule``, a SpeechBrain scheduler
     that only lacks its ``num_training_steps``; ``measured_utterances``,
-    ``epoch_counter``, ``number_of_epochs`` and ``train_logger``. A batch has
-    ``clean_sig``, ``sig`` and ``masked``.
+    ``epoch_counter`` and ``number_of_epochs``. A batch has ``clean_sig``, ``sig``
+    and ``masked``.
     """
 
     statistics = ("term_sums", "batches", "samples", "elapsed")
@@ -268,7 +268,7 @@ class PretrainingBrain(ResumableBrain):
             epoch - self.first_epoch,
             epochs - epoch,
         )
-        self.hparams.train_logger.log_stats(
+        self.train_logger.log_stats(
             stats_meta={
                 "epoch": epoch,
                 "audio hours per hour": self.throughput,

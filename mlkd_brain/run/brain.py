@@ -30,18 +30,26 @@ class ResumableBrain(sb.Brain):
     SIGTERM has one written and ends with ``STOPPED``. A loss that is not finite
     ends the run at once.
 
-    Hparams: ``seed``, ``epoch_counter``, ``train_logger``; ``output_folder``
-    for what gave a loss that is not finite; the ``train_noise`` and
-    ``valid_noise`` of a student are named with it. Subclasses list in
-    ``statistics`` the attributes that an epoch's line in the log is made from:
-    tensors, numbers, lists and dicts; they set ``terms``, the named terms of the
-    loss, and call ``resume_statistics`` at the end of ``on_stage_start``.
+    Hparams: ``seed``, ``epoch_counter``; ``output_folder`` for what gave a loss
+    that is not finite; the ``train_noise`` and ``valid_noise`` of a student are
+    named with it. Subclasses list in ``statistics`` the attributes that an
+    epoch's line in the log is made from: tensors, numbers, lists and dicts; they
+    set ``terms``, the named terms of the loss, and call ``resume_statistics`` at
+    the end of ``on_stage_start``.
+
+    Arguments
+    ---------
+    *args, **kwargs
+        Passed to ``sb.Brain``.
+    train_logger : speechbrain.utils.train_logger.TrainLogger, optional
+        Gets a line an epoch.
     """
 
     statistics: tuple[str, ...] = ()
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, train_logger: Any = None, **kwargs):
         super().__init__(*args, **kwargs)
+        self.train_logger = train_logger
         self.termination = Termination()
         self.terms: dict[str, Any] = {}
         self.progress = EpochProgress(self)

@@ -61,7 +61,7 @@ class EpochProgress:
 
 
 def _log_file(brain):
-    path = getattr(brain.hparams.train_logger, "save_file", None)
+    path = getattr(brain.train_logger, "save_file", None)
     return None if path is None else pathlib.Path(path)
 
 

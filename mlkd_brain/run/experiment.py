@@ -8,6 +8,7 @@ import inspect
 import logging
 import pathlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from hyperpyyaml import load_hyperpyyaml
@@ -66,58 +67,65 @@ def load_hparams(argv: list[str]) -> tuple[str, dict, dict, str]:
     return line.hparams_file, hparams, run_opts, line.overrides
 
 
-def prepare_fold(hparams: dict[str, Any]) -> None:
+def prepare_fold(
+    prepare: Callable[..., None],
+    manifest_folder: str | pathlib.Path,
+    corpus: dict[str, Any],
+    **fold,
+) -> None:
     """Prepare the corpus and write the fold's three manifests.
 
     Arguments
     ---------
-    hparams : dict
-        Of the run; ``prepare`` is the recipe's ``prepare_<corpus>``.
+    prepare : callable
+        The recipe's ``prepare_<corpus>``.
+    manifest_folder : str or pathlib.Path
+        Where it writes a manifest for each speaker.
+    corpus : dict
+        Values for its other arguments; those that it has not are left out.
+    **fold
+        Other arguments of ``mlkd_brain.data.folds.write_fold``.
 
     Raises
     ------
     InputError
         If the corpus or the fold cannot be used.
     """
-    run_on_main(prepare_corpus, args=[hparams])
-    fold = (
-        "manifest_folder",
-        "fold",
-        "fold_groups",
-        "validates_on",
-        "emotions",
-    )
-    run_on_main(
-        write_fold,
-        kwargs={key: hparams[key] for key in (*fold, "output_folder")},
-    )
+    given = {**corpus, "manifest_folder": manifest_folder}
+    run_on_main(prepare_corpus, args=[prepare, given])
+    run_on_main(write_fold, kwargs={"manifest_folder": manifest_folder, **fold})
 
 
-def prepare_corpus(hparams: dict[str, Any]) -> None:
-    """Call the preparer that the yaml names; its arguments are keys there.
+def prepare_corpus(
+    prepare: Callable[..., None], values: dict[str, Any]
+) -> None:
+    """Call a preparer with those of some values that it takes.
 
     Arguments
     ---------
-    hparams : dict
-        Of a run.
+    prepare : callable
+        ``prepare_<corpus>`` of a recipe.
+    values : dict
+        By name of the argument, such as the hparams of a run.
 
     Raises
     ------
     InputError
         If the corpus cannot be used.
     """
-    prepare = hparams["prepare"]
     keys = inspect.signature(prepare).parameters
-    prepare(**{key: hparams[key] for key in keys})
+    prepare(**{key: values[key] for key in keys if key in values})
 
 
-def prepare_noises(hparams: dict[str, Any]) -> dict[str, Any]:
+def prepare_noises(bank: Any, train: Any, valid: Any) -> dict[str, Any]:
     """Prepare the noise recordings and what samples from them.
 
     Arguments
     ---------
-    hparams : dict
-        Of a run that learns from noisy speech.
+    bank : mlkd_brain.noise.bank.NoiseBank
+        Of the recordings.
+    train, valid : mlkd_brain.noise.sampling.NoiseSampler
+        Of the two parts that have noise.
 
     Raises
     ------
@@ -127,10 +135,10 @@ def prepare_noises(hparams: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        The ``NoiseSampler`` of each part, "train" and "valid".
+        The two by part, "train" and "valid".
     """
-    hparams["noise_bank"].prepare()
-    noises = {"train": hparams["train_noise"], "valid": hparams["valid_noise"]}
+    bank.prepare()
+    noises = {"train": train, "valid": valid}
     for noise in noises.values():
         noise.resolve()
     return noises

@@ -156,16 +156,16 @@ def _fixed(value):
 
 
 def write_protocol(
-    hparams: dict[str, Any], device: str = "cpu", **facts
+    hparams: dict[str, Any], noise_grid: Any, device: str = "cpu", **facts
 ) -> None:
     """Write protocol.json: what a run's numbers depend on.
-
-    Among it the noise, weighting and SNRs of the run's own evaluation.
 
     Arguments
     ---------
     hparams : dict
         Of the run.
+    noise_grid : mlkd_brain.evaluation.noise_grid.NoiseGrid
+        Of the run's own evaluation: its noise, weighting and SNRs.
     device : str
         Where the run computes; its kind is recorded, e.g. "cuda".
     **facts
@@ -182,7 +182,7 @@ def write_protocol(
     if facts.get("teacher"):
         teacher_parts = _parts(hparams["teacher_folder"])
         facts["teacher_speakers"] = _speakers(teacher_parts)
-    bank = hparams["noise_bank"]
+    bank = noise_grid.bank
     if bank.noise_folder.is_dir():  # a teacher learns without
         if not bank.checksums:
             bank.prepare()
@@ -190,13 +190,13 @@ def write_protocol(
         facts["noise_fingerprints"] = bank.fingerprints
     if "noise_heard" in facts:
         facts["noise_ranges"] = noise_ranges(bank)
-    keys = ("system", "seed", "fold", "weighting", "snrs_db")
     libraries = library_versions("torch", "speechbrain", "transformers")
     protocol = {
-        **{key: hparams[key] for key in keys},
+        **{key: hparams[key] for key in ("system", "seed", "fold")},
+        "weighting": noise_grid.weighting,
+        "snrs_db": noise_grid.snrs_db,
         # None: the baseline has no encoder
         "encoder_hub": hparams.get("encoder_hub"),
-        "corpus": hparams.get("corpus"),
         "epochs_that_tie": TIES,
         **{key: hparams[key] for key in RECORDED if key in hparams},
         "device": device_kind(device),

@@ -85,7 +85,7 @@ class StudyContent:
         file, hparams, run_opts, overrides = load_hparams(run.options)
         encoder = hparams.get(ENCODER)  # the baseline has none
         encoder = FOLDER if encoder == EMBEDDED else encoder
-        prepare_corpus(hparams)
+        prepare_corpus(hparams["prepare"], hparams)
         manifests = pathlib.Path(hparams["manifest_folder"])
         groups = read_groups(
             read_speakers(manifests, hparams["emotions"]),

@@ -5,6 +5,7 @@ Authors
 """
 
 import torch
+from mlkd_brain.method.brains import DistillationBrain
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.method.losses import (
@@ -64,14 +65,13 @@ def make_brain(
         "output_folder": str(folder),
         "epoch_counter": counter,
         "number_of_epochs": epochs,
-        "learning_rate": LearningRate(lr),
-        "train_logger": Log(),
         "teacher_layers": LAYERS,
-        "gradient_share_batches": 2,
         "objective": MultiLevelObjective(
             LogitDistillation(7.0), FeatureDistillation(), alpha=0.7
         ),
     }
+    if issubclass(kind, DistillationBrain):
+        options.setdefault("gradient_share_batches", 2)
     return kind(
         modules={"model": model},
         opt_class=lambda parameters: torch.optim.AdamW(parameters, lr=lr),
@@ -80,6 +80,8 @@ def make_brain(
         checkpointer=AtomicCheckpointer(
             folder, {"model": model, "counter": counter}
         ),
+        train_logger=Log(),
+        learning_rate=LearningRate(lr),
         **options,
     )
 

@@ -25,7 +25,7 @@ def test_training_keeps_no_memory_and_no_file(tally, tiny_wav2vec2, tmp_path):
     brain = make_brain(
         EmotionBrain, classifier(tiny_wav2vec2), tmp_path, epochs=EPOCHS
     )
-    resident, log = [], brain.hparams.train_logger.log_stats
+    resident, log = [], brain.train_logger.log_stats
 
     def log_stats(**stats):
         gc.collect()
@@ -33,7 +33,7 @@ def test_training_keeps_no_memory_and_no_file(tally, tiny_wav2vec2, tmp_path):
         resident.append(pages * os.sysconf("SC_PAGE_SIZE") / 1e3)  # kB
         log(**stats)
 
-    brain.hparams.train_logger.log_stats = log_stats
+    brain.train_logger.log_stats = log_stats
     rows = list(
         itertools.islice(itertools.cycle(utterances()), 2 * STEPS // EPOCHS)
     )

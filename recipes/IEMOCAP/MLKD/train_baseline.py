@@ -27,7 +27,6 @@ from mlkd_brain.run.console import LOG_CONFIG, show_run
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
-    prepare_fold,
     prepare_noises,
 )
 from mlkd_brain.run.ownership import owned
@@ -51,18 +50,36 @@ def train(hparams_file, hparams, run_opts, overrides):
     """Prepare the data, learn dictionaries and classifier, keep them."""
     with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
         refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
-        prepare_fold(hparams)
-        noises = prepare_noises(hparams)
+        hparams["prepare_fold"]()
+        noises = prepare_noises(
+            hparams["noise_bank"],
+            hparams["train_noise"],
+            hparams["valid_noise"],
+        )
     sb.create_experiment_directory(
         hparams["output_folder"], log_config=LOG_CONFIG
     )
     show_run(hparams)
     keep_settings(hparams_file, overrides, hparams)
-    write_protocol(hparams, run_opts["device"], **noise_facts(hparams))
+    write_protocol(
+        hparams,
+        hparams["noise_grid"],
+        run_opts["device"],
+        corpus=hparams["corpus"],
+        **noise_facts(
+            hparams["model"], noises["train"], hparams["noisy_copies"]
+        ),
+    )
     label_encoder = make_label_encoder(
         hparams["emotions"], hparams["save_folder"]
     )
-    fit_fold(hparams, dataio_prep(hparams, label_encoder, noises))
+    fit_fold(
+        hparams,
+        dataio_prep(hparams, label_encoder, noises),
+        noises,
+        hparams["checkpointer"],
+        hparams["train_logger"],
+    )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ from mlkd_brain.run.console import LOG_CONFIG, show_run
 from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
-    prepare_fold,
     prepare_noises,
 )
 from mlkd_brain.run.ownership import owned
@@ -54,9 +53,18 @@ def train(hparams_file, hparams, run_opts, overrides):
     """Prepare the data and the teacher, distil, keep the best epoch."""
     with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
         refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
-        prepare_fold(hparams)
-        noises = prepare_noises(hparams)
-        teacher = start_student(hparams)
+        hparams["prepare_fold"]()
+        noises = prepare_noises(
+            hparams["noise_bank"],
+            hparams["train_noise"],
+            hparams["valid_noise"],
+        )
+        teacher = start_student(
+            hparams,
+            hparams["teacher"],
+            hparams["teacher_folder"],
+            hparams["initialisation"],
+        )
     sb.create_experiment_directory(
         hparams["output_folder"], log_config=LOG_CONFIG
     )
@@ -64,8 +72,9 @@ def train(hparams_file, hparams, run_opts, overrides):
     run_on_main(keep_settings, args=[hparams_file, overrides, hparams])
     run_on_main(
         write_protocol,
-        args=[hparams, run_opts["device"]],
+        args=[hparams, hparams["noise_grid"], run_opts["device"]],
         kwargs={
+            "corpus": hparams["corpus"],
             "teacher": teacher,
             "noise_heard": noises["train"].recordings(),
         },
@@ -83,8 +92,17 @@ def train(hparams_file, hparams, run_opts, overrides):
         hparams=hparams,
         run_opts=run_opts,
         checkpointer=hparams["checkpointer"],
+        train_logger=hparams["train_logger"],
+        learning_rate=hparams["learning_rate"],
     )
-    brain.fit_fold(datasets)
+    brain.fit_fold(
+        datasets,
+        bucket_jitter=hparams["bucket_jitter"],
+        class_weights=hparams["class_weights"],
+        balanced_sampling=hparams["balanced_sampling"],
+        train_loader_kwargs=hparams["train_dataloader_opts"],
+        valid_loader_kwargs=hparams["valid_dataloader_opts"],
+    )
 
 
 if __name__ == "__main__":

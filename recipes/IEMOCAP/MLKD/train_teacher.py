@@ -21,11 +21,7 @@ from mlkd_brain.files import leaving_nothing
 from mlkd_brain.inference.loading import keep_encoder_settings
 from mlkd_brain.method.brains import EmotionBrain
 from mlkd_brain.run.console import LOG_CONFIG, show_run
-from mlkd_brain.run.experiment import (
-    load_hparams,
-    make_label_encoder,
-    prepare_fold,
-)
+from mlkd_brain.run.experiment import load_hparams, make_label_encoder
 from mlkd_brain.run.ownership import owned
 from mlkd_brain.run.protocol import (
     keep_settings,
@@ -49,13 +45,17 @@ def train(hparams_file, hparams, run_opts, overrides):
     """Prepare the data, train, keep the epoch that validates best."""
     with leaving_nothing(hparams["output_folder"], hparams["results_folder"]):
         refuse_other_settings(hparams_file, overrides, hparams["output_folder"])
-        prepare_fold(hparams)
+        hparams["prepare_fold"]()
     sb.create_experiment_directory(
         hparams["output_folder"], log_config=LOG_CONFIG
     )
     show_run(hparams)
     run_on_main(keep_settings, args=[hparams_file, overrides, hparams])
-    run_on_main(write_protocol, args=[hparams, run_opts["device"]])
+    run_on_main(
+        write_protocol,
+        args=[hparams, hparams["noise_grid"], run_opts["device"]],
+        kwargs={"corpus": hparams["corpus"]},
+    )
 
     label_encoder = make_label_encoder(
         hparams["emotions"], hparams["save_folder"]
@@ -70,8 +70,17 @@ def train(hparams_file, hparams, run_opts, overrides):
         hparams=hparams,
         run_opts=run_opts,
         checkpointer=hparams["checkpointer"],
+        train_logger=hparams["train_logger"],
+        learning_rate=hparams["learning_rate"],
     )
-    brain.fit_fold(datasets)
+    brain.fit_fold(
+        datasets,
+        bucket_jitter=hparams["bucket_jitter"],
+        class_weights=hparams["class_weights"],
+        balanced_sampling=hparams["balanced_sampling"],
+        train_loader_kwargs=hparams["train_dataloader_opts"],
+        valid_loader_kwargs=hparams["valid_dataloader_opts"],
+    )
 
 
 if __name__ == "__main__":

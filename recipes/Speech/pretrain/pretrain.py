@@ -94,6 +94,7 @@ def train(hparams_file, hparams, run_opts, overrides):
         hparams=hparams,
         run_opts=run_opts,
         checkpointer=hparams["checkpointer"],
+        train_logger=hparams["train_logger"],
     )
     brain.fit_speech(datasets)
     save_pretrained_encoder(hparams["encoder"], f"{output_folder}/encoder")

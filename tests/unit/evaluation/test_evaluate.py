@@ -8,6 +8,7 @@ import pytest
 import soundfile
 from mlkd_brain.errors import InputError
 from mlkd_brain.evaluation.evaluate import _folder_with_protocol
+from mlkd_brain.evaluation.noise_grid import NoiseGrid
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.run import protocol as protocol_module
 
@@ -40,13 +41,10 @@ def train(noises, monkeypatch):
     def write(name, noise="own", folder="run"):
         run = noises / name / folder
         run.mkdir(parents=True, exist_ok=True)
-        hparams = {"system": "teacher", "seed": 1, "fold": 1, **OWN}
-        hparams |= {
-            "emotions": ["ang"],
-            "output_folder": run,
-            "noise_bank": bank(noises, noise),
-        }
-        protocol_module.write_protocol(hparams)
+        hparams = {"system": "teacher", "seed": 1, "fold": 1}
+        hparams |= {"emotions": ["ang"], "output_folder": run}
+        grid = NoiseGrid(bank(noises, noise), **OWN, emotions=["ang"])
+        protocol_module.write_protocol(hparams, grid)
         return run
 
     return write
@@ -58,10 +56,10 @@ def bank(noises, name):
 
 def place(noises, run, noise="own", **conditions):
     """Name of the folder of an evaluation, below that of the run."""
-    used = bank(noises, noise)
-    used.prepare()
-    hparams = {**OWN, **conditions, "noise_folder": noises / noise}
-    folder = _folder_with_protocol(run, hparams, used, {"epoch": 1}, "train")
+    conditions = {**OWN, **conditions}
+    grid = NoiseGrid(bank(noises, noise), **conditions, emotions=["ang"])
+    grid.bank.prepare()
+    folder = _folder_with_protocol(run, grid, {"epoch": 1}, "train")
     return str(folder.relative_to(run))
 
 

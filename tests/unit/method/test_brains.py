@@ -38,7 +38,7 @@ def student(tiny_wav2vec2):
 def fit(brain):
     loader = DataLoader(utterances(), batch_size=4, collate_fn=PaddedBatch)
     brain.fit(brain.hparams.epoch_counter, loader, loader)
-    return brain.hparams.train_logger.epochs
+    return brain.train_logger.epochs
 
 
 def test_the_teacher_is_bit_equal_after_training(teacher, student, tmp_path):
@@ -121,7 +121,7 @@ def test_block_i_learns_from_the_ith_of_the_teachers_layers(
         return student_logits.sum(), {}
 
     brain.hparams.objective = spy
-    brain.hparams.gradient_share_batches = 0
+    brain.gradient_share_batches = 0
     brain.on_stage_start(sb.Stage.TRAIN)
     batch = PaddedBatch(utterances())
     predictions = brain.compute_forward(batch, sb.Stage.TRAIN)
@@ -194,7 +194,7 @@ def test_the_log_has_each_terms_share_of_the_gradient(
 ):
     brain = make_brain(DistillationBrain, student, tmp_path, teacher=teacher)
     fit(brain)
-    stats = brain.hparams.train_logger.epochs[0]["train_stats"]
+    stats = brain.train_logger.epochs[0]["train_stats"]
     shares = [stats[f"grad_share_{name}"] for name in ("kl", "ce", "mse")]
     assert sum(shares) == pytest.approx(1.0) and min(shares) > 0
     assert 0 <= stats["clipped"] <= 1
@@ -212,11 +212,11 @@ def test_a_balanced_objective_is_balanced_once_at_the_start(
         balance_batches=1,
     )
     brain.train_set = utterances()
-    brain.hparams.train_dataloader_opts = {"collate_fn": PaddedBatch}
+    brain.train_loader_kwargs = {"collate_fn": PaddedBatch}
     brain.hparams.seed = 1986
     brain.train_sampler = LengthBucketSampler([1.0] * 4, 4, None, 1)
     fit(brain)
-    stats = brain.hparams.train_logger.epochs[0]["train_stats"]
+    stats = brain.train_logger.epochs[0]["train_stats"]
     shares = [stats[f"grad_share_{name}"] for name in ("kl", "ce", "mse")]
     assert all(0.2 < share < 0.5 for share in shares)
     before = brain.hparams.objective.scales.clone()
@@ -239,7 +239,7 @@ def test_processes_that_train_together_balance_alike(
 ):
     brain = make_brain(DistillationBrain, student, tmp_path, teacher=teacher)
     brain.train_set = utterances()
-    brain.hparams.train_dataloader_opts = {"collate_fn": PaddedBatch}
+    brain.train_loader_kwargs = {"collate_fn": PaddedBatch}
     brain.hparams.seed = 1986
     brain.train_sampler = LengthBucketSampler([1.0] * 4, 4, None, 1)
     alone = brain._start_norms(1)

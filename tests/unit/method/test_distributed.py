@@ -31,10 +31,7 @@ def train(rank, source, folder):
             "distributed_backend": "gloo",
         },
     )
-    brain.hparams.batch_size, brain.hparams.bucket_jitter = 2, 0.2
-    brain.hparams.seed = 3
-    brain.hparams.train_dataloader_opts = {}
-    brain.hparams.valid_dataloader_opts = {}
+    brain.hparams.batch_size, brain.hparams.seed = 2, 3
     heard, decided, step = [], [], brain.fit_batch
 
     def fit_batch(batch):
@@ -45,8 +42,9 @@ def train(rank, source, folder):
         return loss
 
     brain.fit_batch = fit_batch
-    brain.fit_fold({"train": fold(UTTERANCES), "valid": fold(5)})
-    log = brain.hparams.train_logger.epochs
+    datasets = {"train": fold(UTTERANCES), "valid": fold(5)}
+    brain.fit_fold(datasets, bucket_jitter=0.2)
+    log = brain.train_logger.epochs
     answer = {
         "heard": heard,
         "decided": decided,

@@ -67,16 +67,17 @@ def epoch(teacher, source, folder, kind, dtype="float32", workers=0):
     """The loss of each step of an epoch, and its log."""
     torch.manual_seed(1)
     student = EmotionClassifier(SpeechEncoder(source, kept_layers=LAYERS), 4)
-    brain = make_brain(DistillationBrain, student, folder, 1, teacher=teacher)
-    brain.hparams.target_cache = TeacherCache(kind, dtype, folder / "cache")
-    brain.hparams.batch_size, brain.hparams.bucket_jitter = 2, None
-    brain.hparams.seed = 3
-    brain.hparams.train_dataloader_opts = {"num_workers": workers}
-    brain.hparams.valid_dataloader_opts = {}
+    cache = TeacherCache(kind, dtype, folder / "cache")
+    options = {"teacher": teacher, "target_cache": cache}
+    brain = make_brain(DistillationBrain, student, folder, 1, **options)
+    brain.hparams.batch_size, brain.hparams.seed = 2, 3
     losses, step = [], brain.fit_batch
     brain.fit_batch = lambda batch: losses.append(step(batch)) or losses[-1]
-    brain.fit_fold({"train": utterances(), "valid": utterances(4)})
-    return torch.stack(losses), brain.hparams.train_logger.epochs[0]
+    brain.fit_fold(
+        {"train": utterances(), "valid": utterances(4)},
+        train_loader_kwargs={"num_workers": workers},
+    )
+    return torch.stack(losses), brain.train_logger.epochs[0]
 
 
 @pytest.mark.parametrize(

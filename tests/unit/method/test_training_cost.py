@@ -124,11 +124,8 @@ def trained(source, folder, batch_size, factor):
     model.encoder.model.config.attention_dropout = 0.0
     for block in model.encoder.model.encoder.layers:
         block.attention.dropout = 0.0
-    brain.hparams.batch_size, brain.hparams.bucket_jitter = batch_size, 0.2
-    brain.hparams.seed = 3
-    brain.hparams.train_dataloader_opts = {}
-    brain.hparams.valid_dataloader_opts = {}
-    brain.fit_fold({"train": fold(8), "valid": fold(4)})
+    brain.hparams.batch_size, brain.hparams.seed = batch_size, 3
+    brain.fit_fold({"train": fold(8), "valid": fold(4)}, bucket_jitter=0.2)
     return model.state_dict()
 
 

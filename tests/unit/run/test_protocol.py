@@ -6,6 +6,7 @@ import sys
 import pytest
 from hyperpyyaml import resolve_references
 from mlkd_brain.errors import InputError
+from mlkd_brain.evaluation.noise_grid import NoiseGrid
 from mlkd_brain.names import HPARAMS
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.run import protocol as protocol_module
@@ -79,15 +80,15 @@ def test_a_protocol_has_what_decides_on_the_steps(tmp_path, monkeypatch):
     monkeypatch.setattr(protocol_module, "_parts", lambda run: {})
     monkeypatch.setenv("WORLD_SIZE", "2")
     bank = NoiseBank(tmp_path / "nowhere", tmp_path / "cache")
-    hparams = {"system": "teacher", "seed": 1, "fold": 1, "snrs_db": [0]}
-    hparams |= {"output_folder": tmp_path, "noise_bank": bank}
+    grid = NoiseGrid(bank, [0], "none", ["ang"])
+    hparams = {"system": "teacher", "seed": 1, "fold": 1}
     hparams |= {
+        "output_folder": tmp_path,
         "emotions": ["ang"],
-        "weighting": "none",
         "noise_per": "utterance",
         **OPTIONS,
     }
-    protocol_module.write_protocol(hparams, "cuda:1")
+    protocol_module.write_protocol(hparams, grid, "cuda:1")
     written = protocol_module.read_protocol(tmp_path)
     expected = {**OPTIONS, "device": "cuda", "processes": 2}
     expected["epochs_that_tie"] = "lowest loss"
@@ -95,10 +96,10 @@ def test_a_protocol_has_what_decides_on_the_steps(tmp_path, monkeypatch):
     assert expected.items() <= written.items()
     (tmp_path / "save" / "CKPT+1").mkdir(parents=True)
     with pytest.raises(InputError, match="another value of device"):
-        protocol_module.write_protocol(hparams, "cpu")
+        protocol_module.write_protocol(hparams, grid, "cpu")
     monkeypatch.setenv("WORLD_SIZE", "1")
     with pytest.raises(InputError, match="another value of processes"):
-        protocol_module.write_protocol(hparams, "cuda:0")
+        protocol_module.write_protocol(hparams, grid, "cuda:0")
 
 
 def test_workers_that_persist_are_refused():

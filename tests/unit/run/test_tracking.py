@@ -119,13 +119,13 @@ def test_training_logs_ua_by_snr_the_rate_and_two_inputs(
         train_loader_kwargs=loaders,
         valid_loader_kwargs=loaders,
     )
-    first, last = brain.hparams.train_logger.epochs
+    first, last = brain.train_logger.epochs
     assert last["train_stats"]["lr"] == 1e-4
     by_snr = [last["valid_stats"][f"UA {snr} dB"] for snr in (0, 5)]
     # classes 0 and 2 are at 0 dB, 1 and 3 at 5 dB: each SNR has half of them
     assert sum(by_snr) / 2 == pytest.approx(last["valid_stats"]["UA"])
     assert "UA 0 dB" not in first["train_stats"]
-    assert brain.hparams.train_logger.audio == [
+    assert brain.train_logger.audio == [
         ("valid/u0", 4000, 1),
         ("valid/u1", 4000, 1),
     ]
