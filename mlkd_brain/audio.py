@@ -88,6 +88,8 @@ def _read(source, content, sample_rate):
         raise InputError(f"{source}: {error}") from None
     except Exception as error:  # whatever a decoder raises is of this file
         reason = getattr(error, "error_string", str(error))
+        if not hasattr(source, "read") and not os.path.exists(source):
+            reason = "no such file"  # libsndfile: "System error."
         raise InputError(
             f"{source}: cannot be read as audio "
             f"({printable(reason) or type(error).__name__}); restore the file "
