@@ -7,12 +7,13 @@
 # make readme  the committed reports and the documents' tables, from archives
 # make bench   speed, as ratios in one run: bench/results.json
 # make torture   what files, names and machines do to it: docs/what-it-survives.md
+# make coverage   lines and branches that the tests run: docs/tests-measured.md
 # make gpu-check   base size on a GPU, seven minutes at most: bench/gpu.json
 
 SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: setup demo demo-page test lint docs readme bench torture gpu-check
+.PHONY: setup demo demo-page test lint docs readme bench torture coverage gpu-check
 
 VENV ?= $(or $(VIRTUAL_ENV),$(CURDIR)/.venv)
 override VENV := $(abspath $(VENV))
@@ -75,6 +76,12 @@ torture: setup
 	    $(PYTHON) -m pytest -q tests/torture
 	$(PYTHON) docs/survival.py
 
+coverage: setup
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n auto --maxprocesses 4 \
+	    --cov --cov-report=json:coverage.json
+	$(PYTHON) -m tools.coverage coverage.json
+	$(PYTHON) -m docs.excerpts
+
 gpu-check: setup
 	$(PYTHON) -m bench.gpu --seconds 420
-	$(PYTHON) -m bench.gpu_parts.table bench/gpu.json docs
+	$(PYTHON) -m docs.excerpts

@@ -10,7 +10,7 @@ import shutil
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-SOURCES = ("*.py", "*.yaml", "*.sh", "*.txt", "README.md")
+SOURCES = ("*.py", "*.yaml", "*.yml", "*.sh", "*.txt", "README.md")
 MADE = ("results", "data", "pretrained_models")  # by those who ran a recipe
 
 

@@ -68,7 +68,7 @@ def seconds(workers, options, results):
     words = [word for pair in pairs for word in pair]
     started = time.perf_counter()
     subprocess.run(
-        [sys.executable, "run_folds.py", "hparams/study.yaml", *words],
+        [sys.executable, "run_folds.py", "hparams/study.yml", *words],
         cwd=RECIPE,
         check=True,
         stdout=sys.stderr,

@@ -5,7 +5,8 @@
 UA is read from the committed reports. Time is measured here: one utterance of
 4.5 s at a time on one core, the encoders' shapes with random weights, in turn, so
 that a busy machine slows all of them alike. The baseline's time is that of its
-runs. Writes docs/which-model.md and its picture.
+runs. Keeps the times in bench/which_model.json, and writes docs/which-model.md
+and its picture.
 
 Authors
  * The MLKD team 2026
@@ -21,6 +22,7 @@ import time
 import pandas
 import torch
 from mlkd_brain.evaluation.complexity import SECONDS, machine
+from mlkd_brain.files import write_json
 from mlkd_brain.inference.loading import EncoderFromConfig
 from mlkd_brain.markdown import markdown_table, write_into
 from mlkd_brain.method.embedded import FOLDER
@@ -33,6 +35,7 @@ REPORTS = {
     "embedded": "recipes/EmoDB/MLKD/results/report",
     "Whisper tiny.en": "recipes/EmoDB/MLKD/results/report_whisper",
 }
+TIMES = REPOSITORY / "bench" / "which_model.json"
 PAGE = REPOSITORY / "docs" / "which-model.md"
 PICTURE = PAGE.with_name("which_model.png")
 MEBI = 2**20
@@ -154,16 +157,16 @@ def pareto(cost, gain):
     ]
 
 
-def measure(repeats):
+def systems():
     """One row for each system of the reports.
 
     Returns
     -------
     pandas.DataFrame
-        encoder, system, noise, clean (UA, %), MiB, ms and whether it is on the
-        front of UA in noise against size, and against time.
+        encoder, system, noise, clean (UA, %), parameters, MiB, and ms as its
+        runs have it.
     """
-    tables, models = [], {}
+    tables = []
     for encoder, folder in REPORTS.items():
         report = REPOSITORY / folder
         table = accuracies(pandas.read_csv(report / "numbers" / "cells.csv"))
@@ -174,15 +177,51 @@ def measure(repeats):
         table["ms"] = [float(cost[s]["milliseconds"]) for s in table.index]
         baseline = table.index.str.startswith("vad_nmf")
         table.loc[baseline, "encoder"] = "none"
-        for parameters in table.parameters[~baseline].unique():
-            config = configuration(encoder, parameters)
-            models[encoder, parameters] = _model(config)
         tables.append(table.reset_index(names="system"))
-    table = pandas.concat(tables, ignore_index=True)
+    return pandas.concat(tables, ignore_index=True)
+
+
+def measure(repeats):
+    """Time an utterance in each encoder of the reports' systems.
+
+    Returns
+    -------
+    dict
+        ``machine``, and ``ms`` of each model as ``timed_as`` names it.
+    """
+    neural = systems().query("encoder != 'none'")
+    models = {
+        timed_as(row): _model(configuration(row.encoder, row.parameters))
+        for row in neural.itertuples()
+    }
     taken = seconds_each(models, repeats)
-    for (encoder, parameters), seconds in taken.items():
-        same = (table.encoder == encoder) & (table.parameters == parameters)
-        table.loc[same, "ms"] = 1000 * seconds
+    ms = {name: round(1000 * s, 2) for name, s in taken.items()}
+    return {"machine": machine(), "ms": ms}
+
+
+def timed_as(row):
+    """Systems of one encoder and size are one model."""
+    return f"{row.encoder}, {row.parameters} parameters"
+
+
+def with_times(table, times):
+    """The systems with their measured times, best in noise first.
+
+    Arguments
+    ---------
+    table : pandas.DataFrame
+        Of ``systems``.
+    times : dict
+        Of ``measure``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With whether a system is on the front of UA in noise against size, and
+        against time.
+    """
+    names = pandas.Series([timed_as(row) for row in table.itertuples()])
+    table = table.assign(ms=names.map(times["ms"]).fillna(table.ms))
     for cost in ("MiB", "ms"):
         table[f"front_{cost}"] = pareto(table[cost], table.noise)
     return table.sort_values("noise", ascending=False)
@@ -221,7 +260,7 @@ def draw(table, path):
     Arguments
     ---------
     table : pandas.DataFrame
-        Of ``measure``.
+        Of ``with_times``.
     path : pathlib.Path
         PNG.
     """
@@ -272,27 +311,29 @@ def _panel(ax, table, cost, gain):
     ax.grid(alpha=0.3)
 
 
-def write(table):
-    """The page's table and picture."""
+def page():
+    """The page's table, from the committed reports and the kept times."""
+    times = json.loads(TIMES.read_text("utf-8"))
+    table = with_times(systems(), times)
     note = (
         "EmoDB, ten folds, real noise; UA is the mean over runs, in noise over "
-        f"five noises and 0 to 20 dB. Float32. Time on {machine()}, one of them used; of "
-        "vad_nmf and vad_nmf_matched the time of their runs."
+        f"five noises and 0 to 20 dB. Float32. Time on {times['machine']}, one of "
+        "them used; of vad_nmf and vad_nmf_matched the time of their runs."
     )
-    text = f"{markdown_table(HEADER, rows(table))}\n\n{note}"
-    write_into(PAGE, "which-model", text)
-    draw(table, PICTURE)
+    return f"{markdown_table(HEADER, rows(table))}\n\n{note}"
 
 
 def main(argv=None):
-    """Measure, write, print."""
+    """Measure, keep, write, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=20)
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
-    table = measure(options.repeats)
-    write(table)
-    print(markdown_table(HEADER, rows(table)))
+    times = measure(options.repeats)
+    write_json(times, TIMES)
+    write_into(PAGE, "which-model", page())
+    draw(with_times(systems(), times), PICTURE)
+    print(page())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Authors
 
 import contextlib
 import json
+import lzma
 import os
 import pathlib
 import shutil
@@ -208,14 +209,27 @@ def write_text(text, path):
     path : str or pathlib.Path
         Replaced at once.
     """
-    content = text.encode()
+    _write(text.encode(), path)
+
+
+def _write(content, path):
     with replaced_file(path, len(content)) as unfinished:
         unfinished.write_bytes(content)
 
 
 def write_csv(table, path):
-    """Write a pandas.DataFrame, without its index, whole or not at all."""
-    write_text(table.to_csv(index=False), path)
+    """Write a pandas.DataFrame, without its index, whole or not at all.
+
+    Arguments
+    ---------
+    table : pandas.DataFrame
+        Any.
+    path : str or pathlib.Path
+        Replaced at once; compressed if it ends in ``.xz``.
+    """
+    content = table.to_csv(index=False).encode()
+    packed = pathlib.Path(path).suffix == ".xz"
+    _write(lzma.compress(content) if packed else content, path)
 
 
 def write_json(facts, path):

@@ -1,17 +1,12 @@
-"""The tables that are made from ``bench.gpu``'s JSON.
-
-    python -m bench.gpu_parts.table bench/gpu.json docs
+"""The tables that are made from ``bench.gpu``'s JSON; docs/excerpts.py
+writes them into the pages.
 
 Authors
  * The MLKD team 2026
 """
 
-import json
-import pathlib
-import sys
-
 from mlkd_brain.files import write_text
-from mlkd_brain.markdown import markdown_table, write_into
+from mlkd_brain.markdown import markdown_table
 
 from bench.gpu_parts import hours
 from bench.results import markdown
@@ -81,15 +76,3 @@ def _states(parts):
         for name, part in parts.items()
     ]
     return markdown_table(["part", "state", "s"], rows)
-
-
-def main(argv):
-    """Put the tables of a JSON between the markers of two pages."""
-    result = json.loads(pathlib.Path(argv[0]).read_text("utf-8"))
-    docs = pathlib.Path(argv[1])
-    write_into(docs / "gpu.md", "gpu", tables(result).rstrip())
-    write_into(docs / "speed.md", "hours", hours.table(result["parts"]))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -8,6 +8,7 @@ Authors
 
 import argparse
 
+from mlkd_brain.files import write_csv
 from mlkd_brain.markdown import around, write_into
 
 
@@ -40,8 +41,11 @@ def main(argv: list[str]) -> None:
         if options.picture:
             columns = examples(hparams, options.shown, options.snrs[0])
             draw_enhancement(columns, options.picture)
-        table = gain_table(gains(hparams, options.snrs))
+        gained = gains(hparams, options.snrs)
+        table = gain_table(gained)
         print(table)
+        if options.keep:
+            write_csv(gained, options.keep)
         if options.into:
             write_into(options.into, options.marker, table)
 
@@ -56,6 +60,7 @@ def _parser():
     )
     add = parser.add_argument
     add("--snrs", type=float, nargs="+", default=[0.0], help="dB; 0 by default")
+    add("--keep", help="CSV of each gain; .xz is compressed")
     add("--into", help="Markdown file to write the table into")
     add("--marker", default="enhancement", help="place in that file")
     add("--picture", help="of one utterance, e.g. gain.png")

@@ -78,7 +78,7 @@ def gains(hparams: dict, snrs_db: list[float]) -> pandas.DataFrame:
     -------
     pandas.DataFrame
         ``spk_id, noise, snr_db, knowledge`` and the gains ``sdr`` and
-        ``si_sdr``, dB.
+        ``si_sdr``, dB, to a thousandth.
     """
     manifests = read_speakers(hparams["manifest_folder"], hparams["emotions"])
     bank, enhancement = hparams["noise_bank"], hparams["enhancement"]
@@ -94,7 +94,7 @@ def gains(hparams: dict, snrs_db: list[float]) -> pandas.DataFrame:
                     known = noise, snr_db, enhancement.knowledge
                     rows.append((utterance.spk_id, *known, *gain))
     columns = ["spk_id", "noise", "snr_db", "knowledge", "sdr", "si_sdr"]
-    return pandas.DataFrame(rows, columns=columns)
+    return pandas.DataFrame(rows, columns=columns).round(3)
 
 
 def _ratios(clean, estimate):

@@ -18,10 +18,10 @@ from mlkd_brain.baseline.acoustic_features import OPENSMILE, AcousticFeatures
 from mlkd_brain.baseline.svm import left_out_accuracy, standardised
 from mlkd_brain.data.manifests import read_speakers
 from mlkd_brain.errors import InputError
+from mlkd_brain.markdown import markdown_table
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.names import CLEAN
 from mlkd_brain.report.formatting import number
-from mlkd_brain.report.results import read_predictions
 from mlkd_brain.report.statistics import ACCURACIES, accuracy
 from sklearn.svm import LinearSVC
 from tqdm import tqdm
@@ -114,12 +114,12 @@ def _classifier(C):
     return standardised(LinearSVC(C=C, class_weight="balanced", random_state=0))
 
 
-def probe_rows(
+def probe_all(
     manifest_folder: str | pathlib.Path,
     data_folder: str,
     front_ends: list[str],
-) -> list[list[str]]:
-    """Clean accuracy of each front end, leave-one-speaker-out.
+) -> pandas.DataFrame:
+    """Probe each front end on clean speech, leave-one-speaker-out.
 
     Arguments
     ---------
@@ -137,22 +137,24 @@ def probe_rows(
 
     Returns
     -------
-    list
-        A row each: front end, block chosen most often, pooled UA and WA in
-        percent.
+    pandas.DataFrame
+        ``front_end, block, ID, spk_id, emo, predicted``: a row for each
+        utterance and front end.
     """
     corpus = pandas.concat(read_speakers(manifest_folder).values())
     wavs = corpus["wav"].str.replace("$data_root", str(data_folder))
     emotions = corpus["emo"].to_numpy(dtype=str)
     speakers = corpus["spk_id"].to_numpy(dtype=str)
-    rows = []
+    tables = []
     # all are built before the first runs: a wrong name fails early
     for front_end, features in [(name, _reader(name)) for name in front_ends]:
         predicted, chosen = probe(features(wavs), emotions, speakers)
-        (block, _), *_ = collections.Counter(chosen).most_common(1)
-        scored = _accuracies(corpus.assign(predicted=predicted))
-        rows.append([front_end, block, *scored])
-    return rows
+        blocks = dict(zip(np.unique(speakers), chosen))
+        table = corpus[["ID", "spk_id", "emo"]].assign(predicted=predicted)
+        table.insert(0, "block", corpus["spk_id"].map(blocks))
+        table.insert(0, "front_end", front_end)
+        tables.append(table)
+    return pandas.concat(tables)
 
 
 def _reader(front_end: str) -> Any:
@@ -162,15 +164,38 @@ def _reader(front_end: str) -> Any:
     return partial(pooled_states, SpeechEncoder(front_end))
 
 
+def probe_rows(predictions: pandas.DataFrame) -> list[list[str]]:
+    """Clean accuracy of each front end.
+
+    Arguments
+    ---------
+    predictions : pandas.DataFrame
+        Of ``probe_all``.
+
+    Returns
+    -------
+    list
+        A row each: front end, the block that most test speakers got, UA and
+        WA in percent, speakers pooled.
+    """
+    rows = []
+    for front_end, part in predictions.groupby("front_end", sort=False):
+        chosen = part.drop_duplicates("spk_id").sort_values("spk_id")["block"]
+        # of blocks that tie, the one of the first speaker by name
+        (block, _), *_ = collections.Counter(chosen).most_common(1)
+        rows.append([front_end, block, *_accuracies(part)])
+    return rows
+
+
 def fine_tuned(
-    results_folder: str | pathlib.Path, systems: list[str]
+    predictions: pandas.DataFrame, systems: list[str]
 ) -> list[list[str]]:
     """Clean accuracy of systems of which every weight was trained.
 
     Arguments
     ---------
-    results_folder : str or pathlib.Path
-        Of a study, see ``run_folds.py``.
+    predictions : pandas.DataFrame
+        Of a study, see ``mlkd_brain.report.results``.
     systems : list of str
         With runs in it.
 
@@ -184,15 +209,14 @@ def fine_tuned(
     list
         A row each: system, seeds, UA and WA in percent, folds and seeds pooled.
     """
-    predictions = read_predictions(results_folder)
     clean = predictions[predictions["noise"] == CLEAN]
     rows = []
     for system in systems:
         rated = clean[clean["system"] == system]
         if rated.empty:
             raise InputError(
-                f"{results_folder}: has no predictions of {system}; it has runs "
-                f"of {', '.join(sorted(clean['system'].unique()))}."
+                f"the study has no predictions of {system}; it has runs of "
+                f"{', '.join(sorted(clean['system'].unique()))}."
             )
         seeds = ", ".join(map(str, sorted(rated["seed"].unique())))
         trained = f"fine-tuned, seeds {seeds}"
@@ -202,3 +226,8 @@ def fine_tuned(
 
 def _accuracies(predictions):
     return [number(accuracy(predictions, name)) for name in ACCURACIES]
+
+
+def probe_table(rows: list[list[str]]) -> str:
+    """Rows of ``probe_rows`` and ``fine_tuned`` as Markdown."""
+    return markdown_table(["front end", "features", "UA %", "WA %"], rows)

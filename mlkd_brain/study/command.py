@@ -46,7 +46,7 @@ def numbers(text: str) -> list[int]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Options of both scripts; an option left out stays as in study.yaml."""
+    """Options of both scripts; an option left out stays as in study.yml."""
     made = argparse.ArgumentParser(
         description="Systems x folds x seeds of a study. Any key of the "
         "systems' yaml files can be given as --key value, too.",
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.error = _refuse  # type: ignore
     add = made.add_argument
-    add("study", help="e.g. hparams/study.yaml")
+    add("study", help="e.g. hparams/study.yml")
     add("--folds", type=numbers, help="e.g. 1-10 or 1,4,7")
     add("--seeds", type=numbers, help="e.g. 1986,1987")
     add("--systems", help="e.g. teacher,student; a search has its own")
@@ -106,7 +106,7 @@ def read_study(
     text = read_yaml_text(
         options.study,
         "Run from the recipe's folder, e.g. python run_folds.py "
-        "hparams/study.yaml",
+        "hparams/study.yml",
     )
     settings = load_hyperpyyaml(text)
     given = {k: v for k, v in vars(options).items() if v is not None}
@@ -207,7 +207,7 @@ def run_search(argv: list[str]) -> None:
     if "search" not in study.settings:
         raise InputError(
             f"{options.study}: has no key 'search', which says what is searched; "
-            "take it from hparams/study.yaml."
+            "take it from hparams/study.yml."
         )
     search(study, options.changed, options.address)
 

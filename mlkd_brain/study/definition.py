@@ -41,12 +41,12 @@ class Run:
 
 
 class Study:
-    """What study.yaml and the command line ask for.
+    """What study.yml and the command line ask for.
 
     Arguments
     ---------
     settings : dict
-        The keys of study.yaml.
+        The keys of study.yml.
     recipe : str or pathlib.Path
         Folder that the scripts run in.
 

@@ -1,4 +1,4 @@
-"""What the keys of study.yaml may be.
+"""What the keys of study.yml may be.
 
 Authors
  * The MLKD team 2026
@@ -35,7 +35,7 @@ class Search(TypedDict):
 
 
 class Settings(TypedDict):
-    """Keys of study.yaml."""
+    """Keys of study.yml."""
 
     __pydantic_config__ = STRICT  # type: ignore
     results_folder: Text

@@ -8,6 +8,7 @@ import runpy
 import sys
 
 import numpy as np
+import pandas
 import soundfile
 from places import RECIPE
 from portable_signals import low, speechlike
@@ -23,8 +24,10 @@ def test_the_table_is_written_into_the_page(tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text("<!-- begin weightings -->\n<!-- end weightings -->\n")
     arguments = [str(SCRIPT), str(speech), str(noise), "--into", str(page)]
-    monkeypatch.setattr(sys, "argv", arguments)
-    runpy.run_path(str(SCRIPT), run_name="__main__")
+    kept = tmp_path / "kept.csv.xz"
+    monkeypatch.setattr(sys, "argv", [*arguments, "--keep", str(kept)])
+    script = runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert script["table"](pandas.read_csv(kept)) in page.read_text()
     header, _, row = page.read_text().splitlines()[1:4]
     assert header == "| noise | band_4khz | g712 |"
     # FANT's own gains for these two signals differ by 0.03 and 5.27 dB

@@ -28,11 +28,11 @@ def workplace(tmp_path_factory, twelve_blocks):
 @pytest.fixture(scope="module")
 def searched(workplace):
     """Folder of a search that was interrupted once; what was printed."""
-    text = (RECIPE / "hparams" / "study.yaml").read_text()
+    text = (RECIPE / "hparams" / "study.yml").read_text()
     for key, values in GRID.items():
         line = next(x for x in text.splitlines() if f" {key}: [" in x)
         text = text.replace(line, f"        {key}: {values}")
-    study = workplace.folder / "study.yaml"
+    study = workplace.folder / "study.yml"
     study.write_text(text)
     options = {"folds": 1, "cpus_per_run": 1, "number_of_epochs": EPOCHS}
     words = [study, *workplace.words("study", options)[1:]]

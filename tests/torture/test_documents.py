@@ -91,7 +91,7 @@ def test_a_wrong_command_is_found():
         "python train_teachers.py hparams/teacher.yaml",
         "python train_teacher.py hparams/none.yaml",
         "python train_teacher.py hparams/teacher.yaml --no_such_key 3",
-        "python run_folds.py hparams/study.yaml --no_such_key 3",
+        "python run_folds.py hparams/study.yml --no_such_key 3",
         "mlkd predict DIR FILE.wav --no-such-option",
         "make nothing",
         "cd recipes/NOWHERE/MLKD",

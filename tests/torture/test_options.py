@@ -232,7 +232,7 @@ def test_a_study_refuses_what_it_cannot_run(tally, recipe, key, word):
     for script in ("train_teacher.py", "train_student.py", "train_baseline.py"):
         (recipe / script).symlink_to(RECIPES / "IEMOCAP/MLKD" / script)
     with pytest.raises(InputError) as found:
-        read_study(["hparams/study.yaml", f"--{key}={word}"])
+        read_study(["hparams/study.yml", f"--{key}={word}"])
     message = str(found.value)
     assert "\n" not in message
     assert key in message or word in message
@@ -242,7 +242,7 @@ def test_a_study_refuses_what_it_cannot_run(tally, recipe, key, word):
 def test_every_key_of_every_yaml_has_a_schema_that_its_default_fits():
     seen = set()
     for path in RECIPES.glob("*/*/hparams/*.yaml"):
-        if path.stem.startswith(("study", "corpus")) or path.is_symlink():
+        if path.stem.startswith("corpus") or path.is_symlink():
             continue
         for key, value in yaml.compose(path.read_text()).value:
             plain = value.tag.startswith("tag:yaml.org")

@@ -13,9 +13,11 @@ import pathlib
 import tempfile
 
 import numpy as np
+import pandas
 from hyperpyyaml import resolve_references
 from mlkd_brain.audio import read_mono
 from mlkd_brain.errors import InputError, cli_errors
+from mlkd_brain.files import write_csv
 from mlkd_brain.markdown import markdown_table, write_into
 from mlkd_brain.noise.bank import NoiseBank
 from mlkd_brain.noise.levels import WEIGHTINGS, gain_from_levels, speech_level
@@ -38,36 +40,34 @@ def gains_db(paths, bank):
 
     Returns
     -------
-    np.ndarray
-        dB at an SNR of 0 dB, (utterances, noises, weightings).
+    pandas.DataFrame
+        ``ID, noise`` and, for each weighting, dB at an SNR of 0 dB.
     """
-    gains = np.zeros((len(paths), len(bank.types), len(WEIGHTINGS)))
-    for i, path in enumerate(tqdm(paths, unit="utt")):
+    rows = []
+    for path in tqdm(paths, unit="utt"):
         speech = read_mono(path).numpy()
-        levels = [speech_level(speech, weighting) for weighting in WEIGHTINGS]
-        for j, noise in enumerate(bank.types):
+        levels = {w: speech_level(speech, w) for w in WEIGHTINGS}
+        for noise in bank.types:
             position = evaluation_sample(path.stem, noise, 0).position
             segment = (noise, "test", position, len(speech))
-            for k, weighting in enumerate(WEIGHTINGS):
-                level = bank.level(*segment, weighting)
-                gain = gain_from_levels(levels[k], level, 0)
-                gains[i, j, k] = 20 * np.log10(gain)
-    return gains
+            row = {"ID": path.stem, "noise": noise}
+            for weighting, level in levels.items():
+                added = bank.level(*segment, weighting)
+                gain = gain_from_levels(level, added, 0)
+                row[weighting] = 20 * np.log10(gain)
+            rows.append(row)
+    return pandas.DataFrame(rows).round(4)
 
 
-def table(gains, noises):
+def table(gains):
     """Mean, least and most of the differences, as Markdown."""
-    differences = gains[..., 1:] - gains[..., :1]
-    rows = [
-        [
-            noise,
-            *(
-                f"{d.mean():+.2f} [{d.min():+.2f} {d.max():+.2f}]"
-                for d in differences[:, j].T
-            ),
-        ]
-        for j, noise in enumerate(noises)
-    ]
+    rows = []
+    for noise, part in gains.groupby("noise"):
+        more = [part[w] - part[WEIGHTINGS[0]] for w in WEIGHTINGS[1:]]
+        cells = (
+            f"{d.mean():+.2f} [{d.min():+.2f} {d.max():+.2f}]" for d in more
+        )
+        rows.append([noise, *cells])
     return markdown_table(["noise", *WEIGHTINGS[1:]], rows)
 
 
@@ -76,6 +76,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("speech_folder", type=pathlib.Path)
     parser.add_argument("noise_folder", type=pathlib.Path)
+    parser.add_argument("--keep", help="CSV of each gain; .xz is compressed")
     parser.add_argument("--into", help="Markdown file to write the table into")
     options = parser.parse_args()
     paths = sorted(options.speech_folder.glob("*.wav"))
@@ -86,9 +87,12 @@ def main():
         shares = teacher["noise_shares"]
         bank = NoiseBank(options.noise_folder, cache, shares=shares)
         bank.prepare()
-        text = table(gains_db(paths, bank), bank.types)
+        gains = gains_db(paths, bank)
+    text = table(gains)
     print(f"{len(paths)} utterances; dB more noise than with weighting none")
     print(text)
+    if options.keep:
+        write_csv(gains, options.keep)
     if options.into:
         write_into(options.into, "weightings", text)
 

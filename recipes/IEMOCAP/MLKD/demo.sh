@@ -24,7 +24,7 @@ options=(
     --num_workers 0
 )
 # The student without teacher trains beside the teacher, with one thread each.
-"$PYTHON" run_folds.py hparams/study.yaml --folds 1 --cpus_per_run 1 \
+"$PYTHON" run_folds.py hparams/study.yml --folds 1 --cpus_per_run 1 \
     --changed redo "${options[@]}"
 
 echo

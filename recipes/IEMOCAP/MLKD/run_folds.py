@@ -2,7 +2,7 @@
 """Train and evaluate systems x folds x seeds, as many at once as there is room.
 
 To run this recipe, do the following:
-> python run_folds.py hparams/study.yaml
+> python run_folds.py hparams/study.yml
 
 Given again, it goes on where it was interrupted and skips what is finished.
 
@@ -17,7 +17,7 @@ from mlkd_brain.study.command import run_study
 
 
 def main(argv):
-    """Run what study.yaml and the options ask for, then the report."""
+    """Run what study.yml and the options ask for, then the report."""
     run_study(argv)
 
 

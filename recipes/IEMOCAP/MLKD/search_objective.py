@@ -2,8 +2,8 @@
 """Search two values of the objective, each fold on its own.
 
 To run this recipe, do the following:
-> python search_objective.py hparams/study.yaml --folds 3
-> python run_folds.py hparams/study.yaml --folds 3 --systems student_searched
+> python search_objective.py hparams/study.yml --folds 3
+> python run_folds.py hparams/study.yml --folds 3 --systems student_searched
 
 The validation speaker decides; no cell of the grid is scored on the test speaker.
 Given again, it goes on where it was interrupted.

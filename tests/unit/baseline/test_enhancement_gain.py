@@ -1,12 +1,14 @@
 """The gain of the enhancement: measured on unseen speakers and seconds."""
 
 import numpy as np
+import pandas
 import pytest
 import soundfile
 import torch
 from mlkd_brain.baseline.command import main
 from mlkd_brain.baseline.enhancement import KNOWLEDGE
 from mlkd_brain.baseline.enhancement_gain import (
+    gain_table,
     gains,
     learn_fold,
     mixture,
@@ -144,10 +146,13 @@ def test_white_and_car_noise_lose_four_decibels_on_real_speech(
 
 def test_the_command_writes_table_and_picture(options, tmp_path):
     readme, picture = tmp_path / "README.md", tmp_path / "gain.png"
+    kept = tmp_path / "gains.csv.xz"
     readme.write_text("<!-- begin gain -->\n<!-- end gain -->\n")
     main(
-        [*options, f"--into={readme}", "--marker=gain", f"--picture={picture}"]
+        [*options, f"--into={readme}", "--marker=gain"]
+        + [f"--picture={picture}", f"--keep={kept}"]
     )
+    assert gain_table(pandas.read_csv(kept)) in readme.read_text()
     lines = readme.read_text().splitlines()
     assert lines[1] == "| SNR | noise | oracle | pooled | blind |"
     assert lines[3].startswith("| 0 dB | rumble | +")

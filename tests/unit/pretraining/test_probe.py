@@ -1,13 +1,23 @@
 """Linear probes: the block is chosen without the test speaker."""
 
+import itertools
+
 import numpy as np
+import pandas
 import pytest
 import soundfile
 from fabricated_study import FabricatedStudy
+from mlkd_brain.data.manifests import write_manifests
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.pretraining.command import main
-from mlkd_brain.pretraining.probe import fine_tuned, pooled_states, probe
+from mlkd_brain.pretraining.probe import (
+    fine_tuned,
+    pooled_states,
+    probe,
+    probe_rows,
+    probe_table,
+)
 from mlkd_brain.report.results import read_predictions
 from mlkd_brain.report.statistics import accuracy
 
@@ -62,12 +72,49 @@ def test_every_block_and_the_output_are_pooled(tiny_wav2vec2, wav):
 
 def test_fine_tuned_systems_stand_by_their_clean_speech(tmp_path):
     FabricatedStudy(tmp_path, ["teacher", "student"], seeds=(1, 2))
-    (row,) = fine_tuned(tmp_path, ["teacher"])
-    clean = read_predictions(tmp_path).query(
-        "system == 'teacher' and noise == 'clean'"
-    )
+    predictions = read_predictions(tmp_path)
+    (row,) = fine_tuned(predictions, ["teacher"])
+    clean = predictions.query("system == 'teacher' and noise == 'clean'")
     ua = accuracy(clean)
     assert row[:3] == ["teacher", "fine-tuned, seeds 1, 2", f"{ua:.1f}"]
+
+
+def test_what_is_kept_gives_the_table_again(
+    tmp_path, tiny_wav2vec2, short_tones, capsys
+):
+    kept = tmp_path / "kept.csv.xz"
+    front_ends = [str(tiny_wav2vec2)]
+    main(
+        [str(short_tones / "manifests"), f"--data_folder={short_tones}"]
+        + [f"--keep={kept}", *front_ends]
+    )
+    predictions = pandas.read_csv(kept)
+    assert len(predictions) == len(list(short_tones.glob("*.wav")))
+    shown = probe_table(probe_rows(predictions))
+    assert shown in capsys.readouterr().out
+    assert accuracy(predictions) == pytest.approx(
+        float(shown.splitlines()[-1].split("|")[3]), abs=0.05
+    )
+
+
+@pytest.fixture
+def short_tones(tmp_path):
+    """Three speakers, two emotions that differ in pitch, and manifests."""
+    folder = tmp_path / "tones"
+    folder.mkdir()
+    utterances = []
+    for speaker, emotion, take in itertools.product(
+        "abc", ["ang", "sad"], "12"
+    ):
+        path = folder / f"{speaker}_{emotion}_{take}.wav"
+        pitch = {"ang": 400, "sad": 100}[emotion] + 20 * int(take)
+        time = np.arange(8000) / 16000
+        soundfile.write(path, 0.3 * np.sin(2 * np.pi * pitch * time), 16000)
+        row = {"ID": path.stem, "wav": path.name, "spk_id": speaker}
+        row |= {"session": speaker, "gender": "F", "style": "acted"}
+        utterances.append({**row, "emo": emotion})
+    write_manifests(utterances, folder, folder / "manifests")
+    return folder
 
 
 def test_a_page_that_is_not_there_is_said_before_the_work():
@@ -78,5 +125,6 @@ def test_a_page_that_is_not_there_is_said_before_the_work():
 
 def test_a_system_without_runs_is_named(tmp_path):
     FabricatedStudy(tmp_path, ["teacher"])
+    predictions = read_predictions(tmp_path)
     with pytest.raises(InputError, match="teacher_random.*has runs of teacher"):
-        fine_tuned(tmp_path, ["teacher", "teacher_random"])
+        fine_tuned(predictions, ["teacher", "teacher_random"])

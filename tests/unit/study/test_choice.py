@@ -31,7 +31,7 @@ class Contents:
 @pytest.fixture
 def study(tmp_path):
     words = ["--systems", "student_searched", "--folds", "2"]
-    file = str(RECIPE / "hparams" / "study.yaml")
+    file = str(RECIPE / "hparams" / "study.yml")
     study, _ = read_study([file, *words], RECIPE)
     study.results = tmp_path
     (tmp_path / "search").mkdir()

@@ -18,7 +18,7 @@ def as_yaml(overrides):
 
 def test_the_baselines_differ_in_front_end_and_training_noise():
     recipe = REPOSITORY / "recipes" / "EmoDB" / "MLKD"
-    file = recipe / "hparams" / "study_baseline.yaml"
+    file = recipe / "hparams" / "study_baseline.yml"
     runs = read_study([str(file)], recipe)[0].runs()
     made = {
         run.system: settings(recipe / run.yaml, as_yaml(run.overrides))

@@ -13,7 +13,7 @@ from mlkd_brain.study.command import read_study
 from mlkd_brain.study.definition import Study, as_word, choice_path
 from places import RECIPE, REPOSITORY
 
-STUDY = str(RECIPE / "hparams" / "study.yaml")
+STUDY = str(RECIPE / "hparams" / "study.yml")
 SYSTEMS = ["teacher", "student_unsupervised", "student", "student_from_teacher"]
 
 
@@ -27,7 +27,7 @@ SETTINGS = study_of().settings
 @pytest.mark.parametrize("corpus", ["IEMOCAP", "EmoDB"])
 def test_every_recipe_has_a_study_of_ten_folds(corpus):
     recipe = REPOSITORY / "recipes" / corpus / "MLKD"
-    study, _ = read_study([str(recipe / "hparams" / "study.yaml")], recipe)
+    study, _ = read_study([str(recipe / "hparams" / "study.yml")], recipe)
     runs = study.runs()
     assert len(runs) == 30 and {run.fold for run in runs} == set(range(1, 11))
     assert len(set(study.settings["definitions"])) >= 5

@@ -5,7 +5,7 @@ import yaml
 from mlkd_brain.study.command import read_study
 from places import REPOSITORY
 
-STUDIES = sorted(REPOSITORY.glob("recipes/*/MLKD/hparams/study*.yaml"))
+STUDIES = sorted(REPOSITORY.glob("recipes/*/MLKD/hparams/study*.yml"))
 #: What a yaml may call when it is read: none of them writes.
 READERS = {
     "os.getenv",
@@ -25,7 +25,7 @@ def test_reading_a_study_writes_nothing(study, tmp_path, monkeypatch):
 
 
 def test_nothing_that_a_yaml_calls_writes():
-    files = sorted(REPOSITORY.glob("recipes/*/*/hparams/*.yaml"))
+    files = sorted(REPOSITORY.glob("recipes/*/*/hparams/*.y*ml"))
     called = {
         event.tag.removeprefix("!apply:")
         for file in files

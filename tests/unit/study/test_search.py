@@ -10,7 +10,7 @@ GRID = {"temperature": [1, 7], "alpha": [0.9]}
 
 
 def study_with(**search):
-    study, _ = read_study([str(RECIPE / "hparams" / "study.yaml")], RECIPE)
+    study, _ = read_study([str(RECIPE / "hparams" / "study.yml")], RECIPE)
     study.settings["search"] = {"system": "student", "grid": GRID, **search}
     return study
 
