@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Each defect's test in a clean checkout: fails as it is, passes with the patch.
+#
+#     bash tools/speechbrain/defects/check.sh CHECKOUT
+#
+# CHECKOUT is a git clone of SpeechBrain; it is copied and left alone. PYTHON is an
+# environment with this project (make setup). Exit status: 1 if a verdict is wrong.
+#
+# Authors: The MLKD team 2026
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+checkout=$(cd "${1:?CHECKOUT, a clone of SpeechBrain}" && pwd)
+PYTHON=$(realpath -s "${PYTHON:-$here/../../../.venv/bin/python}")
+export PATH="$(dirname "$PYTHON"):$PATH" HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=PASSIVE
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+# verdict NAME WANTED COMMAND...: WANTED is passes or fails
+verdict() {
+    local name=$1 wanted=$2 log=$work/log found=passes
+    shift 2
+    PYTHONPATH=$PWD "$@" >"$log" 2>&1 || found=fails
+    # a test that cannot be collected shows nothing
+    [ $found = fails ] && [ "$wanted" = fails ] &&
+        { grep -qE '^[0-9]+ failed' "$log" || found=breaks; }
+    local counts
+    counts=$(grep -oE '[0-9]+ (failed|passed|error)[^ ]*' "$log" | tr '\n' ' ')
+    printf '  %-30s %-7s %s\n' "$name" $found "${counts//,/}"
+    [ $found = "$wanted" ] && return
+    tail -n 15 "$log" | sed "s|$work|.|g; s/^/    /"
+    failed=1
+}
+
+tests() {
+    python -m pytest -q -p no:cacheprovider "$@"
+}
+
+# clone NAME TEST: a fresh tree with the patch's test, without its fix
+clone() {
+    git clone --quiet "$checkout" "$work/$1"
+    cd "$work/$1" || exit 1
+    git apply --include="$2" "$here/$1.patch" || exit 1
+}
+
+# style TEST: SpeechBrain's own checks of every file that the patch touches
+style() {
+    git add --all
+    local changed
+    changed=$(git diff --cached --name-only)
+    verdict "ruff format" passes ruff format --check $changed
+    verdict "ruff check" passes ruff check $changed
+    verdict "codespell" passes \
+        codespell --ignore-words=.dict-speechbrain.txt $changed
+    verdict "docstrings" passes python -c "import sys
+from tests.utils.check_docstrings import check_docstrings
+sys.exit(not check_docstrings('.', ['$(dirname "$1")/', '$2/']))"
+}
+
+# SpeechBrain's own run of its two IEMOCAP recipes, a small encoder in the place
+# of wav2vec2-base
+recipes() {
+    local folder=tests/tmp/wav2vec2_checkpoint
+    mkdir -p tests/tmp && python "$here/../hub.py" $folder
+    verdict "recipes of IEMOCAP run" passes python -c "import sys
+from tests.utils.recipe_tests import run_recipe_tests
+sys.exit(not run_recipe_tests(filters_fields=['Dataset'],
+    filters=['IEMOCAP'], do_checks=True, run_opts='--device=cpu'))"
+}
+
+# check NAME TEST FOLDER NEIGHBOUR...
+check() {
+    local name=$1 test=$2 folder=$3
+    shift 3
+    echo "$name"
+    clone "$name" "$test"
+    verdict "test without the fix" fails tests "$test"
+    git apply --exclude="$test" "$here/$name.patch" || exit 1
+    verdict "test with the fix" passes tests "$test"
+    verdict "neighbours" passes tests "$@"
+    style "$test" "$folder"
+    recipes
+}
+
+echo "SpeechBrain $(git -C "$checkout" rev-parse --short=9 HEAD)"
+check iemocap_speaker tests/unittests/test_iemocap_prepare.py \
+    recipes/IEMOCAP tests/unittests/test_data_io.py \
+    tests/consistency/test_recipe.py
+check wav2vec2_batch speechbrain/integrations/tests/test_wav2vec2.py \
+    speechbrain/integrations/huggingface tests/unittests/test_length_mask.py \
+    tests/unittests/test_normalization.py \
+    "speechbrain/integrations/huggingface/huggingface.py::speechbrain.integrations.huggingface.huggingface.layer_norm_valid" \
+    --doctest-modules
+exit $failed
