@@ -43,7 +43,7 @@ clone() {
     git apply --include="$2" "$here/$1.patch" || exit 1
 }
 
-# style TEST: SpeechBrain's own checks of every file that the patch touches
+# style FOLDER: SpeechBrain's own checks of every file that the patch touches
 style() {
     git add --all
     local changed
@@ -54,18 +54,20 @@ style() {
         codespell --ignore-words=.dict-speechbrain.txt $changed
     verdict "docstrings" passes python -c "import sys
 from tests.utils.check_docstrings import check_docstrings
-sys.exit(not check_docstrings('.', ['$(dirname "$1")/', '$2/']))"
+sys.exit(not check_docstrings('.', ['$1/']))"
 }
 
-# SpeechBrain's own run of its two IEMOCAP recipes, a small encoder in the place
-# of wav2vec2-base
-recipes() {
-    local folder=tests/tmp/wav2vec2_checkpoint
-    mkdir -p tests/tmp && python "$here/../hub.py" $folder
-    verdict "recipes of IEMOCAP run" passes python -c "import sys
+# SpeechBrain's own run of its IEMOCAP recipe with the lobe, a random encoder of
+# the same width in the place of wav2vec2-base
+recipe() {
+    local yaml=recipes/IEMOCAP/emotion_recognition/hparams/train_with_wav2vec2.yaml
+    mkdir -p tests/tmp
+    sed 's/hidden_size=32/hidden_size=768/' "$here/../hub.py" >"$work/hub.py"
+    python "$work/hub.py" tests/tmp/wav2vec2_checkpoint 2>"$work/log"
+    verdict "recipe with the lobe runs" passes python -c "import sys
 from tests.utils.recipe_tests import run_recipe_tests
-sys.exit(not run_recipe_tests(filters_fields=['Dataset'],
-    filters=['IEMOCAP'], do_checks=True, run_opts='--device=cpu'))"
+sys.exit(not run_recipe_tests(filters_fields=['Hparam_file'],
+    filters=['$yaml'], do_checks=True, run_opts='--device=cpu'))"
 }
 
 # check NAME TEST FOLDER NEIGHBOUR...
@@ -78,8 +80,7 @@ check() {
     git apply --exclude="$test" "$here/$name.patch" || exit 1
     verdict "test with the fix" passes tests "$test"
     verdict "neighbours" passes tests "$@"
-    style "$test" "$folder"
-    recipes
+    style "$folder"
 }
 
 echo "SpeechBrain $(git -C "$checkout" rev-parse --short=9 HEAD)"
@@ -91,4 +92,5 @@ check wav2vec2_batch speechbrain/integrations/tests/test_wav2vec2.py \
     tests/unittests/test_normalization.py \
     "speechbrain/integrations/huggingface/huggingface.py::speechbrain.integrations.huggingface.huggingface.layer_norm_valid" \
     --doctest-modules
+recipe
 exit $failed
