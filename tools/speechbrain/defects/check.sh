@@ -26,7 +26,7 @@ verdict() {
         { grep -qE '^[0-9]+ failed' "$log" || found=breaks; }
     local counts
     counts=$(grep -oE '[0-9]+ (failed|passed|error)[^ ]*' "$log" | tr '\n' ' ')
-    printf '  %-30s %-7s %s\n' "$name" $found "${counts//,/}"
+    printf '  %-27s %s%s\n' "$name" $found "${counts:+: ${counts% }}"
     [ $found = "$wanted" ] && return
     tail -n 15 "$log" | sed "s|$work|.|g; s/^/    /"
     failed=1
@@ -43,7 +43,7 @@ clone() {
     git apply --include="$2" "$here/$1.patch" || exit 1
 }
 
-# style FOLDER: SpeechBrain's own checks of every file that the patch touches
+# style: SpeechBrain's own checks of every file that the patch touches
 style() {
     git add --all
     local changed
@@ -52,6 +52,10 @@ style() {
     verdict "ruff check" passes ruff check $changed
     verdict "codespell" passes \
         codespell --ignore-words=.dict-speechbrain.txt $changed
+}
+
+# SpeechBrain demands docstrings of the library, not of recipes and unit tests
+docstrings() {
     verdict "docstrings" passes python -c "import sys
 from tests.utils.check_docstrings import check_docstrings
 sys.exit(not check_docstrings('.', ['$1/']))"
@@ -70,27 +74,26 @@ sys.exit(not run_recipe_tests(filters_fields=['Hparam_file'],
     filters=['$yaml'], do_checks=True, run_opts='--device=cpu'))"
 }
 
-# check NAME TEST FOLDER NEIGHBOUR...
+# check NAME TEST NEIGHBOUR...
 check() {
-    local name=$1 test=$2 folder=$3
-    shift 3
+    local name=$1 test=$2
+    shift 2
     echo "$name"
     clone "$name" "$test"
     verdict "test without the fix" fails tests "$test"
     git apply --exclude="$test" "$here/$name.patch" || exit 1
     verdict "test with the fix" passes tests "$test"
     verdict "neighbours" passes tests "$@"
-    style "$folder"
+    style
 }
 
+lobes=speechbrain/integrations/huggingface
 echo "SpeechBrain $(git -C "$checkout" rev-parse --short=9 HEAD)"
 check iemocap_speaker tests/unittests/test_iemocap_prepare.py \
-    recipes/IEMOCAP tests/unittests/test_data_io.py \
-    tests/consistency/test_recipe.py
+    tests/unittests/test_data_io.py tests/consistency/test_recipe.py
 check wav2vec2_batch speechbrain/integrations/tests/test_wav2vec2.py \
-    speechbrain/integrations/huggingface tests/unittests/test_length_mask.py \
-    tests/unittests/test_normalization.py \
-    "speechbrain/integrations/huggingface/huggingface.py::speechbrain.integrations.huggingface.huggingface.layer_norm_valid" \
-    --doctest-modules
+    tests/unittests/test_length_mask.py tests/unittests/test_normalization.py \
+    --doctest-modules "$lobes/huggingface.py::${lobes//\//.}.huggingface.layer_norm_valid"
+docstrings $lobes
 recipe
 exit $failed
