@@ -26,7 +26,8 @@ verdict() {
         { grep -qE '^[0-9]+ failed' "$log" || found=breaks; }
     local counts
     counts=$(grep -oE '[0-9]+ (failed|passed|error)[^ ]*' "$log" | tr '\n' ' ')
-    printf '  %-27s %s%s\n' "$name" $found "${counts:+: ${counts% }}"
+    counts=${counts% } counts=${counts%,}
+    printf '  %-27s %s%s\n' "$name" $found "${counts:+: $counts}"
     [ $found = "$wanted" ] && return
     tail -n 15 "$log" | sed "s|$work|.|g; s/^/    /"
     failed=1
