@@ -289,6 +289,8 @@ COLOURS = {
 
 
 def _panel(ax, table, cost, gain):
+    from matplotlib.ticker import LogLocator, NullLocator
+
     for encoder, part in table.groupby("encoder"):
         ax.scatter(
             part[cost], part[gain], color=COLOURS[encoder], label=encoder
@@ -307,6 +309,9 @@ def _panel(ax, table, cost, gain):
             fontsize=8,
         )
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
     ax.margins(x=0.25, y=0.12)
     ax.grid(alpha=0.3)
 

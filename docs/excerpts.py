@@ -3,8 +3,9 @@
     python -m docs.excerpts    # make readme does it, too
 
 Each block between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` is named
-here: how it is made from the archives of the studies, from bench/results.json
-or from a longer block; or, in ``MEASURED``, which command measures it. A test
+here: how it is made from the archives of the studies, from what a command kept
+in docs/numbers or bench, or from a longer block; or, in ``MEASURED``, which
+command makes it from nothing. A test
 holds the documents to it, and finds blocks that nobody has named.
 
 Authors
@@ -14,9 +15,12 @@ Authors
 import functools
 import json
 import pathlib
+import runpy
 from collections.abc import Callable
 
+from mlkd_brain.baseline.enhancement_gain import gain_table
 from mlkd_brain.markdown import write_into
+from mlkd_brain.pretraining.probe import fine_tuned, probe_rows, probe_table
 from mlkd_brain.report import comparisons, pages
 from mlkd_brain.report.command import printed_tables
 from mlkd_brain.report.formatting import to_markdown
@@ -29,21 +33,20 @@ from mlkd_brain.report.results import (
     unpacked,
 )
 from mlkd_brain.report.systems import common_noises
-from pandas import DataFrame
+from pandas import DataFrame, read_csv
 
+from bench import which_model
+from bench.gpu import OUT as GPU
+from bench.gpu_parts import (
+    hours,
+    table as gpu,
+)
 from bench.results import RESULTS, page
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 #: Blocks that no file of the repository gives, and the command that does.
 MEASURED = {
-    ("docs/gpu.md", "gpu"): "make gpu-check",
-    ("docs/speed.md", "hours"): "make gpu-check",
-    ("docs/which-model.md", "which-model"): "python -m bench.which_model",
     ("docs/studies.md", "demo"): "make demo",
-    ("docs/noise.md", "weightings"): "compare_weightings.py",
-    ("docs/baseline.md", "enhancement"): "mlkd enhancement-gain",
-    ("recipes/EmoDB/MLKD/README.md", "probe"): "mlkd probe",
-    ("recipes/Speech/pretrain/README.md", "objectives"): "mlkd probe",
 }
 
 
@@ -112,6 +115,32 @@ def speed():
     return page(json.loads(RESULTS.read_text()))
 
 
+def on_gpu():
+    """What ``make gpu-check`` measured on the last card that was lent."""
+    return json.loads(GPU.read_text("utf-8"))
+
+
+def kept(measurement: str) -> DataFrame:
+    """What a command wrote with ``--keep``, a row an utterance."""
+    return read_csv(REPOSITORY / f"docs/numbers/{measurement}.csv.xz")
+
+
+def weightings():
+    """The table of compare_weightings.py, a script and no module."""
+    script = runpy.run_path(
+        str(REPOSITORY / "recipes/IEMOCAP/MLKD/compare_weightings.py")
+    )
+    return script["table"](kept("weightings"))
+
+
+def probed():
+    """The linear probe's table, with the teachers of EmoDB's report."""
+    tuned = fine_tuned(
+        results_of("report").predictions, ["teacher", "teacher_random"]
+    )
+    return probe_table(probe_rows(kept("probe")) + tuned)
+
+
 def copied(path, marker, rows=None):
     """A block of another page up to its first table's end, or some rows."""
     return excerpt(text_of(path, marker), rows)
@@ -156,7 +185,16 @@ BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
         "report_whisper_unseen", "noise_unseen_77ff1d"
     ),
     ("docs/own-corpus.md", "seven"): lambda: excerpt(tables("report_seven")),
+    ("docs/own-corpus.md", "urdu"): lambda: excerpt(tables("report_urdu")),
     ("docs/speed.md", "bench"): speed,
+    ("docs/gpu.md", "gpu"): lambda: gpu.tables(on_gpu()).rstrip(),
+    ("docs/speed.md", "hours"): lambda: hours.table(on_gpu()["parts"]),
+    ("docs/which-model.md", "which-model"): which_model.page,
+    ("docs/noise.md", "weightings"): weightings,
+    ("docs/baseline.md", "enhancement"): lambda: gain_table(
+        kept("enhancement")
+    ),
+    ("recipes/EmoDB/MLKD/README.md", "probe"): probed,
     ("README.md", "demo"): lambda: copied("docs/studies.md", "demo"),
     ("README.md", "results"): lambda: copied(
         "recipes/EmoDB/MLKD/README.md",

@@ -2,7 +2,7 @@
 # What a pull request to SpeechBrain would add, in a clean checkout, through every
 # gate that SpeechBrain has for a recipe.
 #
-#     bash tools/check_in_speechbrain.sh CHECKOUT [OUT]
+#     bash tools/check_in_speechbrain.sh CHECKOUT [OUT]  # as in checked_in_speechbrain.txt
 #
 # CHECKOUT is a git clone of SpeechBrain; it is copied and left alone. PYTHON is an
 # environment with this project (make setup). OUT holds the logs, a new folder of
@@ -35,7 +35,7 @@ mkdir -p $recipe
 # what only this project's own demo and study need does not go along
 (
     cd "$root"
-    git ls-files $recipe | grep -vE 'synthesise_|demo.sh|compare_weightings'
+    git ls-files $recipe | grep -vE 'synthesise_|demo.sh|compare_weightings|checked_in_'
 ) | while read -r file; do
     mkdir -p "$(dirname "$file")"
     cp -L "$root/$file" "$file"
