@@ -64,8 +64,8 @@ def typical(durations):
     >>> durations, batches, larger = typical(iemocap_like())
     >>> [len(batch) for batch in batches], bool(durations.max() < 10)
     ([8, 8, 8], True)
-    >>> 1 < larger < 1.1
-    True
+    >>> round(float(larger), 1)
+    1.1
     """
     epoch = list(LengthBucketSampler(durations, BATCH, 0.2, seed=1))
     padded = np.array([len(b) * durations[b].max() for b in epoch])
