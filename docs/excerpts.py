@@ -32,6 +32,7 @@ from mlkd_brain.report.systems import common_noises
 from pandas import DataFrame
 
 from bench.results import RESULTS, page
+from tools import mutation
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 #: Blocks that no file of the repository gives, and the command that does.
