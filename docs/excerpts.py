@@ -158,6 +158,7 @@ BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
     ),
     ("docs/own-corpus.md", "seven"): lambda: excerpt(tables("report_seven")),
     ("docs/speed.md", "bench"): speed,
+    ("docs/tests-measured.md", "mutation"): mutation.table,
     ("README.md", "demo"): lambda: copied("docs/studies.md", "demo"),
     ("README.md", "results"): lambda: copied(
         "recipes/EmoDB/MLKD/README.md",

@@ -251,6 +251,11 @@ def test_a_label_that_a_speaker_lacks_counts_for_none_of_his_utterances():
     assert read_groups(manifests, 3) == [["a"], ["b", "d"], ["c", "e"]]
 
 
+def test_speakers_of_one_size_are_dealt_out_in_their_order():
+    groups = speaker_groups(table_of([[1] * 4] * 40), 3)
+    assert groups == [[f"s{i:02d}" for i in range(k, 40, 3)] for k in range(3)]
+
+
 def test_as_many_groups_as_speakers_leave_each_alone():
     groups = speaker_groups(table_of([[1] * 4] * 4), 4)
     assert sorted(groups) == [["s00"], ["s01"], ["s02"], ["s03"]]
