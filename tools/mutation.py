@@ -57,7 +57,11 @@ TARGETS = {
         "data/folds.py", ["data/test_folds.py", "data/test_own_corpus.py"]
     ),
     "samplers": Target("data/samplers.py", ["data/test_samplers.py"]),
-    "statistics": Target("report/statistics.py", ["report/test_statistics.py"]),
+    "statistics": Target(
+        "report/statistics.py",
+        ["report/test_statistics.py"],
+        "simulated or another_seed",  # half a minute each
+    ),
 }
 
 SETTINGS = """
