@@ -42,6 +42,7 @@ from bench.gpu_parts import (
     table as gpu,
 )
 from bench.results import RESULTS, page
+from tools import coverage, mutation
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 #: Blocks that no file of the repository gives, and the command that does.
@@ -195,6 +196,10 @@ BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
         kept("enhancement")
     ),
     ("recipes/EmoDB/MLKD/README.md", "probe"): probed,
+    ("docs/tests-measured.md", "mutation"): mutation.table,
+    ("docs/tests-measured.md", "coverage"): lambda: coverage.table(
+        read_csv(coverage.KEPT)
+    ),
     ("README.md", "demo"): lambda: copied("docs/studies.md", "demo"),
     ("README.md", "results"): lambda: copied(
         "recipes/EmoDB/MLKD/README.md",

@@ -41,7 +41,8 @@ class Workplace:
         """A script's command line."""
         pairs = {**self.options, **options}.items()
         words = [w for key, value in pairs for w in (f"--{key}", str(value))]
-        return [f"hparams/{yaml}.yaml", *words]
+        suffix = "yml" if yaml == "study" else "yaml"
+        return [f"hparams/{yaml}.{suffix}", *words]
 
     def run(self, script, yaml, /, **options):
         return self.call(sys.executable, script, *self.words(yaml, options))

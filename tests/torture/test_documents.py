@@ -27,6 +27,8 @@ NOT_RUN = {
     "test_run_folds.py and test_search.py run them",
     r"^python train_baseline|vad_nmf": "test_train_baseline.py runs it",
     r"^python -m pytest": "these are the tests",
+    r"^python tools/": "test_speechbrain_defects.py runs them",
+    r"^python -m tools": "takes an hour",
     r"^python -m bench": "takes minutes; bench's doctests and bench.results",
     r"python pretrain": "takes hours; test_pretrain.py runs it",
     r"(--into|results/embedded|results/report|results/baseline)": "writes into "

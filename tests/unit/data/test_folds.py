@@ -8,8 +8,13 @@ from hypothesis import (
     settings,
     strategies as st,
 )
-from mlkd_brain.data.folds import fold_speakers, speaker_groups, write_fold
-from mlkd_brain.data.manifests import COLUMNS, read_manifest
+from mlkd_brain.data.folds import (
+    fold_speakers,
+    read_groups,
+    speaker_groups,
+    write_fold,
+)
+from mlkd_brain.data.manifests import COLUMNS, FOLD, read_manifest
 from mlkd_brain.errors import InputError
 
 IEMOCAP = [
@@ -82,14 +87,21 @@ def test_an_unknown_rule_is_refused():
 
 
 def test_a_session_partner_needs_two_speakers_a_session():
-    with pytest.raises(InputError, match="3 speakers.*even number"):
+    message = "3 speakers .* even number, two in .* Use --validates_on next"
+    with pytest.raises(InputError, match=message):
         fold_speakers(alone(["a", "b", "c"]), 3, "session_partner")
 
 
+def test_two_speakers_are_too_few_to_train_validate_and_test():
+    with pytest.raises(InputError, match="2 speakers.* too few: .* Bring 3"):
+        fold_speakers(alone(["a", "b"]), 1, "next")
+
+
 def test_a_folds_parts_are_written_from_the_speakers(manifests, tmp_path):
-    write_fold(manifests, 2, "next", EMOTIONS, tmp_path / "run")
+    run = tmp_path / "results" / "run"
+    write_fold(manifests, 2, "next", EMOTIONS, run)
     parts = {
-        part: read_manifest(tmp_path / "run" / f"{part}.csv")
+        part: read_manifest(run / f"{part}.csv")
         for part in ("train", "valid", "test")
     }
     assert set(parts["test"]["spk_id"]) == {"08"}
@@ -145,7 +157,12 @@ def test_a_missing_speaker_does_not_shift_the_partners(manifests, tmp_path):
     write_fold(manifests, 3, "session_partner", EMOTIONS, tmp_path / "whole")
     (manifests / "03.csv").unlink()
     (manifests / "16.csv").unlink()
-    with pytest.raises(InputError, match="08 and 09 do not share a session"):
+    message = (
+        "08 and 09 do not share a session, so validates_on session_partner "
+        "does not fit these speakers: 08, 09, 10, 11, 12, 13, 14, 15. "
+        "Complete the corpus, or use --validates_on next"
+    )
+    with pytest.raises(InputError, match=message):
         write_fold(manifests, 1, "session_partner", EMOTIONS, tmp_path / "run")
 
 
@@ -157,7 +174,11 @@ def test_a_trained_run_keeps_its_utterances(manifests, tmp_path):
     (run / "save" / "CKPT+1").mkdir(parents=True)
     write_fold(manifests, 2, "next", EMOTIONS, run)
     (tmp_path / "03.csv").rename(manifests / "03.csv")
-    with pytest.raises(InputError, match="train.csv: the run there was train"):
+    message = (
+        "train.csv: the run there was trained with 28 utterances .* now gives "
+        "32 or others. Delete the run's folder, or give another --results_fold"
+    )
+    with pytest.raises(InputError, match=message):
         write_fold(manifests, 2, "next", EMOTIONS, run)
     assert (run / "test.csv").read_bytes() == before
 
@@ -214,9 +235,36 @@ def test_groups_are_alike_in_labels_too():
         assert table_of(counts).loc[group].sum().tolist() == [10] * 4
 
 
+def test_a_rare_label_is_spread_as_a_frequent_one_is():
+    """By size alone the two small ones, who are afraid, would be together."""
+    counts = pandas.DataFrame(
+        {"joy": [40, 30, 20, 10], "fear": [0, 0, 1, 1]}, index=[*"abcd"]
+    )
+    assert speaker_groups(counts, 3) == [["a"], ["b", "d"], ["c"]]
+
+
+def test_a_label_that_a_speaker_lacks_counts_for_none_of_his_utterances():
+    labels = {"a": "xxxxyy", "b": "yy", "c": "xxy", "d": "xxxx", "e": "xxy"}
+    manifests = {
+        name: pandas.DataFrame({"emo": [*own]}) for name, own in labels.items()
+    }
+    assert read_groups(manifests, 3) == [["a"], ["b", "d"], ["c", "e"]]
+
+
+def test_speakers_of_one_size_are_dealt_out_in_their_order():
+    groups = speaker_groups(table_of([[1] * 4] * 40), 3)
+    assert groups == [[f"s{i:02d}" for i in range(k, 40, 3)] for k in range(3)]
+
+
+def test_as_many_groups_as_speakers_leave_each_alone():
+    groups = speaker_groups(table_of([[1] * 4] * 4), 4)
+    assert sorted(groups) == [["s00"], ["s01"], ["s02"], ["s03"]]
+
+
 @pytest.mark.parametrize("groups", [0, 2, 11, 2.5, "x"])
 def test_groups_that_cannot_be_are_refused(groups):
-    with pytest.raises(InputError, match=f"fold_groups is {groups}.*3 to 10"):
+    message = f"fold_groups is {groups}.*3 to 10, or null for one speaker each"
+    with pytest.raises(InputError, match=message):
         speaker_groups(table_of([[1] * 4] * 10), groups)
 
 
@@ -230,12 +278,36 @@ def test_a_fold_of_groups_is_written(manifests, tmp_path):
     assert len(set.union(*parts.values())) == 10
 
 
+def take_out(manifests, labels, speakers):
+    for speaker in speakers:
+        path = manifests / f"{speaker}.csv"
+        table = pandas.read_csv(path, dtype=str)
+        table[~table["emo"].isin(labels)].to_csv(path, index=False)
+
+
 def test_a_part_without_a_label_is_a_warning(manifests, tmp_path, caplog):
-    path = manifests / "03.csv"
-    table = pandas.read_csv(path, dtype=str)
-    table[table["emo"] != "sad"].to_csv(path, index=False)
+    take_out(manifests, ["hap", "sad"], ["03"])
     write_fold(manifests, 1, "next", EMOTIONS, tmp_path / "run")
     assert (
-        "the test part of this fold, 3 utterances, has none of sad"
-        in caplog.text
-    )
+        "the test part of this fold, 2 utterances, has none of hap, sad: UA "
+        "there is the mean recall of the other 2 classes. `mlkd check` of the "
+        "CSV shows all folds; fold_groups or a column fold joins speakers."
+    ) in caplog.text
+
+
+def test_a_label_that_nobody_trains_is_a_warning(manifests, tmp_path, caplog):
+    take_out(manifests, ["sad"], EMODB[2:])
+    write_fold(manifests, 1, "next", EMOTIONS, tmp_path / "run")
+    assert (
+        "the train part of this fold, 24 utterances, has none of sad: no model "
+        "of this fold can learn them. `mlkd check`"
+    ) in caplog.text
+
+
+def test_folds_of_a_column_come_by_number_and_behind_them_by_name():
+    folds = {"a": "late", "b": "10", "c": "2", "d": "early", "e": "2"}
+    manifests = {
+        speaker: pandas.DataFrame({FOLD: [fold]})
+        for speaker, fold in folds.items()
+    }
+    assert read_groups(manifests, None) == [["c", "e"], ["b"], ["d"], ["a"]]

@@ -113,7 +113,11 @@ def test_a_column_fold_says_who_is_held_out_together(tmp_path):
     prepare_manifest(folder_of(path), tmp_path / "m", manifest=path)
     speakers = read_speakers(tmp_path / "m")
     assert read_groups(speakers, None) == [["b", "c"], ["d"], ["a"]]
-    with pytest.raises(InputError, match="fold_groups is 3 and the corpus has"):
+    message = (
+        "fold_groups is 3 and the corpus has a column fold, which says who is "
+        "held out together; leave one of them out"
+    )
+    with pytest.raises(InputError, match=message):
         read_groups(speakers, 3)
 
 

@@ -41,20 +41,20 @@ def padding(durations, spread, epochs=3):
 def test_every_utterance_comes_once_for_any_number_of_processes(
     durations, batch_size, spread, processes, multiple, epoch
 ):
-    shares = [
-        epoch_of(
-            LengthBucketSampler(
-                durations, batch_size, spread, 3, multiple, rank, processes
-            ),
-            epoch,
+    samplers = [
+        LengthBucketSampler(
+            durations, batch_size, spread, 3, multiple, rank, processes
         )
         for rank in range(processes)
     ]
+    shares = [epoch_of(sampler, epoch) for sampler in samplers]
     indices = [index for share in shares for batch in share for index in batch]
     assert sorted(indices) == list(range(len(durations)))
     # none waits for another at the end, and no gradient is left over
     (steps,) = {len(share) for share in shares}
-    assert steps % multiple == 0
+    assert steps % multiple == 0 and steps == len(samplers[0])
+    mean_size = len(durations) / (steps * processes)
+    assert samplers[0].mean_size == pytest.approx(mean_size)
     sizes = {len(batch) for share in shares for batch in share}
     assert 1 <= min(sizes) and max(sizes) <= max(2, batch_size)
     assert max(sizes) - min(sizes) <= 1
@@ -66,11 +66,22 @@ def test_a_batch_has_eight_utterances_on_average():
     assert np.mean([len(b) for b in batches]) == pytest.approx(8, abs=0.02)
 
 
+def test_a_batch_size_of_one_gives_every_utterance_its_own_batch():
+    batches = epoch_of(LengthBucketSampler([1.0] * 5, 1, 0.2, seed=1), 1)
+    assert [len(batch) for batch in batches] == [1] * 5
+
+
+def test_steps_are_for_one_process_that_does_not_accumulate_unless_told():
+    batches = epoch_of(LengthBucketSampler([1.0] * 24, 8, 0.2, seed=1), 1)
+    assert [len(batch) for batch in batches] == [8, 8, 8]
+
+
 def test_the_order_depends_on_seed_and_epoch_alone():
     durations = np.linspace(1, 9, 80)
     first, again, other = (
         LengthBucketSampler(durations, 8, 0.2, seed) for seed in (1, 1, 2)
     )
+    assert list(first) == epoch_of(again, 0)  # before an epoch is chosen
     epoch_of(again, 7)  # what came before does not matter
     assert epoch_of(first, 3) == epoch_of(again, 3)
     assert epoch_of(first, 3) != epoch_of(first, 4)
@@ -120,9 +131,14 @@ def test_processes_get_batches_of_similar_length_in_one_step():
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(InputError, match="3 utterances are too few for 4 proc"):
+    message = (
+        "3 utterances are too few for 4 processes and 1 batches to a step; use "
+        "fewer processes or a smaller --grad_accumulation_factor"
+    )
+    with pytest.raises(InputError, match=message):
         LengthBucketSampler([1.0] * 3, 8, 0.2, 1, rank=0, world_size=4)
-    with pytest.raises(InputError, match="bucket_jitter is -0.1"):
+    message = "jitter is -0.1; it is at least 0, or null for plain random bat"
+    with pytest.raises(InputError, match=message):
         LengthBucketSampler([1.0], 8, -0.1, 1)
 
 

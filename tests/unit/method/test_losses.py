@@ -151,6 +151,26 @@ def test_the_objective_is_the_papers_weighted_sum():
     assert torch.allclose(loss, expected)
 
 
+def test_class_weights_reach_the_cross_entropy_of_the_objective():
+    student, teacher = random_logits(0, 2, 4), random_logits(1, 2, 4)
+    blocks, labels = [torch.zeros(2, 3, 4)], torch.tensor([1, 2])
+    inputs = (student, teacher, blocks, blocks, MASK, labels)
+    weights = torch.tensor([9.0, 1.0, 3.0, 9.0])
+    _, terms = objective()(*inputs, weights)
+    nats = -torch.log_softmax(student, dim=-1)
+    by_hand = (nats[0, 1] + 3 * nats[1, 2]) / 2
+    assert terms["ce"].item() == pytest.approx(by_hand.item(), rel=1e-5)
+
+
+def test_the_weights_are_the_papers_unless_they_are_changed():
+    plain = MultiLevelObjective(
+        LogitDistillation(7.0), FeatureDistillation(), alpha=0.7
+    )
+    plain.balance({"ce": 1.0, "kl": 2.0, "mse": 3.0})  # nobody asked for it
+    weighted = plain.weighted(dict.fromkeys(("ce", "kl", "mse"), 1.0))
+    assert weighted == pytest.approx({"kl": 0.7, "ce": 0.3, "mse": 1.0})
+
+
 def test_weight_zero_equals_the_term_left_out():
     student, teacher = random_logits(0, 2, 4), random_logits(1, 2, 4)
     blocks = [random_logits(2, 2, 3, 4)], [random_logits(3, 2, 3, 4)]
@@ -180,14 +200,24 @@ def test_half_precision_stays_finite():
     [
         (
             lambda: LogitDistillation(0.0),
-            "temperature is 0.0; it must be great",
+            "0.0; it must be greater than 0. Change it in hparams/student.yaml",
         ),
-        (lambda: FeatureDistillation("max"), r"'max'.*\['sum', 'mean'\]"),
-        (lambda: objective(alpha=1.5), r"alpha is 1.5.*\[0, 1\]"),
-        (lambda: objective(feature_weight=-1), "feature_weight -1"),
+        (
+            lambda: FeatureDistillation("max"),
+            r"'max' for over_pairs, expected one of \['sum', 'mean'\]",
+        ),
+        (
+            lambda: objective(alpha=1.5),
+            r"alpha is 1.5 .* alpha lies in \[0, 1\] and feature_weight is at",
+        ),
+        (
+            lambda: objective(feature_weight=-1),
+            "feature_weight -1; .* 0. Change them in hparams/student.yaml",
+        ),
         (
             lambda: FeatureDistillation()([torch.ones(1, 1, 1)], [], MASK),
-            "1 student blocks and 0 teacher blocks",
+            "1 student blocks and 0 teacher blocks are paired one to one. "
+            "Change teacher_layers in hparams/student.yaml",
         ),
     ],
 )
@@ -235,10 +265,19 @@ def test_the_scales_are_kept_with_a_checkpoint():
     assert second.is_balanced and torch.equal(first.scales, second.scales)
 
 
+def test_a_term_that_agrees_already_is_not_scaled():
+    objective = balanced()
+    objective.balance({"kl": 0.0, "ce": 2.0, "mse": 4.0})
+    terms = objective.weighted(dict.fromkeys(("ce", "kl", "mse"), 1.0))
+    assert terms == {"kl": 0.5, "ce": 0.5, "mse": 0.25}
+
+
 def test_hidden_states_are_compared_after_layer_normalisation():
     frames = torch.ones(1, 4).bool()
     teacher = [random_logits(1, 1, 4, 8)]
-    scaled = [3.0 * teacher[0] + 2.0]  # what layer norm takes away
+    # what layer norm takes away, of each frame by itself
+    factors = torch.tensor([[[0.5], [2.0], [3.0], [9.0]]])
+    scaled = [factors * teacher[0] + 2.0 - factors]
     loss = FeatureDistillation(layer_norm=True)(scaled, teacher, frames)
     assert loss.item() == pytest.approx(0.0, abs=1e-6)
     assert FeatureDistillation()(scaled, teacher, frames).item() > 1.0
@@ -264,6 +303,21 @@ def test_utterances_without_a_label_leave_the_cross_entropy_alone():
     assert label_loss(logits, labels).item() == pytest.approx(
         label_loss(logits[[0, 2]], labels[[0, 2]]).item()
     )
+
+
+def test_cross_entropy_of_the_only_labelled_utterance_worked_by_hand():
+    labels = torch.tensor([UNLABELLED, 1, UNLABELLED])
+    loss = label_loss(torch.zeros(3, 4), labels)
+    assert loss.item() == pytest.approx(math.log(4))
+
+
+@given(st.lists(st.sampled_from([0, 1, 2, 3, UNLABELLED]), min_size=1))
+def test_classes_weigh_alike_in_sum_and_utterances_one_on_average(labels):
+    classes = {label for label in labels if label != UNLABELLED}
+    weights = balanced_weights(torch.tensor(labels), 4).tolist()
+    sums = [labels.count(label) * weights[label] for label in classes]
+    share = sum(map(labels.count, classes)) / max(1, len(classes))
+    assert sums == pytest.approx([share] * len(classes))
 
 
 def test_balanced_weights_count_every_class_alike():

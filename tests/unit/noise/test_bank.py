@@ -1,5 +1,6 @@
 """Noise that is the same for everybody, and never shared between parts."""
 
+import hashlib
 import multiprocessing
 import pickle
 
@@ -230,6 +231,26 @@ def test_a_draw_depends_on_seed_epoch_and_utterance_alone(bank):
     assert drawn(bank).sample("u2") != first
 
 
+def hashed(key, count):
+    """The first numbers of a key's hash, each of eight bytes, in [0, 1)."""
+    digest = hashlib.blake2b(key.encode(), digest_size=8 * count).digest()
+    words = [digest[8 * i : 8 * i + 8] for i in range(count)]
+    return [int.from_bytes(word, "little") / 2**64 for word in words]
+
+
+def test_the_key_of_a_draw_stays_as_runs_of_earlier_versions_had_it(bank):
+    (position,) = hashed("test\x1fu1\x1fvolvo", 1)
+    tested = evaluation_sample("u1", "volvo", 5)
+    assert tested == ("volvo", 5, pytest.approx(position, abs=2**-53))
+    for epoch, word in ((Epoch, "1"), (None, "fixed")):
+        noise, snr, position = hashed(f"train\x1f1986\x1f{word}\x1fu1", 3)
+        assert drawn(bank, epoch).sample("u1") == (
+            bank.types[int(3 * noise)],
+            [0, 5, 10, 15, 20][int(5 * snr)],
+            pytest.approx(position, abs=2**-53),
+        )
+
+
 def test_draws_cover_noises_snrs_and_places_evenly(bank):
     noise = drawn(bank)
     draws = [noise.sample(f"u{i}") for i in range(3000)]
@@ -383,12 +404,16 @@ def test_unknown_options_are_refused(bank):
         NoiseSampler(bank, "train", [0], "a_weight", seed=1)
     with pytest.raises(InputError, match="held_out_noise is 'f16'"):
         drawn(bank, held_out_noise="f16")
+    message = r"^snrs_db is empty; give at least one, e.g. \[10\].$"
+    with pytest.raises(InputError, match=message):
+        drawn(bank, snrs_db=[])
 
 
 def test_the_only_noise_cannot_be_held_out(noise_folder, tmp_path):
     bank = NoiseBank(noise_folder, tmp_path, ["hum"], SHARES)
     bank.prepare()
-    with pytest.raises(InputError, match="is the only noise"):
+    message = "'hum' is the only noise; .* another one. Change --held_out_noise"
+    with pytest.raises(InputError, match=message):
         drawn(bank, held_out_noise="hum")
 
 

@@ -123,6 +123,17 @@ def test_any_length_is_measured(weighting, samples):
     assert math.isfinite(noise_level(SPEECH[:samples], weighting))
 
 
+def test_levels_are_unweighted_and_of_16_khz_unless_told():
+    filtered, meter_rate = measurement_filter(SPEECH)
+    assert np.array_equal(filtered, SPEECH) and meter_rate == 16000
+    assert speech_level(SPEECH) == speech_level(SPEECH, "none", 16000)
+    assert noise_level(SPEECH) == noise_level(SPEECH, "none", 16000)
+
+
+def test_a_single_sample_has_its_own_square_as_level():
+    assert noise_level(np.array([0.1])) == pytest.approx(-20)
+
+
 @weighted
 @few
 @given(snr_db=st.floats(-30, 40), step=st.floats(0, 30))
@@ -204,6 +215,12 @@ def test_silent_noise_is_not_blown_up():
     assert np.array_equal(mixed, SPEECH.astype(np.float32))
 
 
+def test_an_utterance_without_a_name_is_called_speech():
+    message = "^speech: no noise is added, the speech is silent"
+    with pytest.warns(UserWarning, match=message):
+        mixing.mix(np.zeros(9), np.ones(9), -100.0, 0.0, snr_db=5)
+
+
 def test_an_empty_utterance_stays_empty():
     with pytest.warns(UserWarning, match="speech is silent"):
         assert mix(np.zeros(0), np.zeros(0), 5).shape == (0,)
@@ -264,7 +281,10 @@ def test_an_snr_that_is_not_finite_is_named(snr_db):
 
 
 def test_unequal_lengths_are_both_named():
-    message = "The speech has 48000 samples, the noise 47999; .* loop_to_length"
+    message = (
+        "The speech has 48000 samples, the noise 47999; they must be equal. "
+        "Cut the noise or use loop_to_length"
+    )
     for call in (mix, add_scaled):
         with pytest.raises(ValueError, match=message):
             call(SPEECH, SEGMENT[1:], 5)
@@ -278,7 +298,8 @@ def test_weighted_modes_refuse_other_rates(weighting):
 
 
 def test_an_empty_noise_cannot_be_repeated():
-    with pytest.raises(ValueError, match="empty and cannot fill 5 samples"):
+    message = "cannot fill 5 samples. Use another recording"
+    with pytest.raises(ValueError, match=message):
         loop_to_length(np.zeros(0), 5)
 
 
@@ -291,3 +312,5 @@ def test_bad_samples_name_their_side(side):
     signals[side] = np.full(len(SPEECH), np.nan)
     with pytest.raises(ValueError, match=f"The {side} is nan at sample 0"):
         add_scaled(**signals, gain=1.0)
+    with pytest.raises(ValueError, match="The signal is nan at sample 0"):
+        speech_level(signals[side])

@@ -22,7 +22,7 @@ def study_with(**search):
 def test_the_searches_of_the_recipes_are_accepted(study):
     folder, name = (REPOSITORY / "recipes" / study).parent, study.split("/")[-1]
     refuse_bad_grid(
-        read_study([str(folder / f"hparams/{name}.yaml")], folder)[0]
+        read_study([str(folder / f"hparams/{name}.yml")], folder)[0]
     )
 
 
