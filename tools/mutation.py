@@ -1,7 +1,7 @@
 """How many changes of the code the unit tests notice, by mutmut.
 
     pip install mutmut==3.8.1
-    python -m tools.mutation            # all modules: about an hour on one core
+    python -m tools.mutation            # all modules, hours on a busy machine
     python -m tools.mutation losses     # one of them; the others' rows stay
     python -m tools.mutation --survivors    # those again, after a new test
 

@@ -235,6 +235,14 @@ def test_groups_are_alike_in_labels_too():
         assert table_of(counts).loc[group].sum().tolist() == [10] * 4
 
 
+def test_speakers_of_unlike_labels_fill_one_another_up():
+    """One joy and four fears in each group; other sums of shares miss it."""
+    counts = pandas.DataFrame(
+        {"joy": [1, 0, 0, 1, 1], "fear": [4, 4, 1, 3, 0]}, index=[*"abcde"]
+    )
+    assert speaker_groups(counts, 3) == [["a"], ["b", "e"], ["c", "d"]]
+
+
 def test_a_rare_label_is_spread_as_a_frequent_one_is():
     """By size alone the two small ones, who are afraid, would be together."""
     counts = pandas.DataFrame(

@@ -180,6 +180,13 @@ def test_overload_is_scaled_to_full_scale_and_keeps_the_snr(weighting):
     assert of_noise / of_speech == pytest.approx(gain, rel=1e-5)
 
 
+@given(st.floats(1, 4), st.sampled_from([-1, 1]))
+def test_a_peak_beyond_full_scale_becomes_full_scale(peak, sign):
+    click, hiss = np.array([0.0, 1.0]), np.array([0.5, 0.0])
+    mixed = add_scaled(hiss, click, sign * peak)
+    assert mixed.tolist() == pytest.approx([0.5 / peak, sign])
+
+
 def test_a_mix_below_full_scale_is_not_scaled():
     mixed = mix(SPEECH, SEGMENT, 20)
     gain = noise_gain(SPEECH, SEGMENT, 20)
