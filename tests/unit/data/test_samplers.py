@@ -171,7 +171,9 @@ def test_every_utterance_weighs_the_same_in_the_gradient(
     assert tenths / weights.mean() == pytest.approx(np.ones(7), abs=0.01)
 
 
-@pytest.mark.parametrize("labels", [[0] * 20 + [1] * 3 + [2] * 7, "aab" * 10])
+@pytest.mark.parametrize(
+    "labels", [[0] * 20 + [1] * 3 + [2] * 7, "aab" * 10, "aab" * 10 + "cc"]
+)
 def test_balanced_batches_have_as_many_of_each_label(labels):
     durations = np.random.default_rng(0).uniform(1, 5, len(labels))
     sampler = LengthBucketSampler(durations, 4, 0.2, seed=1, labels=[*labels])
