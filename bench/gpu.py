@@ -24,6 +24,7 @@ import pathlib
 import tempfile
 
 import torch
+from mlkd_brain.evaluation.complexity import machine
 
 from bench.gpu_parts import checks, options, rates, resume, table
 from bench.gpu_parts.cache import cache
@@ -104,7 +105,8 @@ def main(argv=None):
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         size, device = SIZES[options.size], options.device or found
-        setup = Setup(folder, size, device, device)
+        named = machine() if device == "cpu" else device
+        setup = Setup(folder, size, device, named)
         schedule = Schedule(setup, options.seconds, options.out)
         if options.keep:
             schedule.keep(json.loads(options.keep.read_text("utf-8")))
