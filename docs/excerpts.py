@@ -137,7 +137,9 @@ def weightings():
 def probed():
     """The linear probe's table, with the teachers of EmoDB's report."""
     tuned = fine_tuned(
-        results_of("report").predictions, ["teacher", "teacher_random"]
+        results_of("report").predictions,
+        ["teacher", "teacher_random"],
+        folder_of("report"),
     )
     return probe_table(probe_rows(kept("probe")) + tuned)
 

@@ -25,6 +25,7 @@ import tempfile
 from typing import NamedTuple
 
 import pandas
+from mlkd_brain.files import write_csv
 from mlkd_brain.markdown import markdown_table, write_into
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
@@ -218,7 +219,7 @@ def store(name: str, rows: pandas.DataFrame) -> None:
         rows = pandas.concat([kept[kept["module"] != name], rows])
     order = {name: index for index, name in enumerate(TARGETS)}
     rows = rows.sort_values("module", key=lambda s: s.map(order), kind="stable")
-    rows.to_csv(KEPT, index=False)
+    write_csv(rows, KEPT)
     write_into(PAGE, "mutation", table())
 
 

@@ -110,7 +110,6 @@ class Schedule:
         self.started = time.monotonic()
         self.seconds = seconds
         self.result = {"machine": setup.machine, "seconds": 0.0, "parts": {}}
-        self.kept_machines = []
 
     @property
     def left(self):
@@ -138,7 +137,6 @@ class Schedule:
     def keep(self, result):
         """Begin with the parts of an earlier run; those run anew are replaced."""
         self.result["parts"].update(result["parts"])
-        self.kept_machines = result["machine"].split(", and ")
 
     def _has_time(self, part):
         if self.left >= SHORTEST:
@@ -164,8 +162,7 @@ class Schedule:
         # the part that names the card names it for all
         machine = found["notes"].get("machine", self.setup.machine)
         self.setup = self.setup._replace(machine=machine)
-        names = dict.fromkeys([*self.kept_machines, machine])
-        self.result["machine"] = ", and ".join(names)
+        self.result["machine"] = machine
         for found_row in found["rows"]:
             found_row["machine"] = machine
         self.result["seconds"] = round(time.monotonic() - self.started, 1)

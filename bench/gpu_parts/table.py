@@ -45,11 +45,14 @@ def tables(result):
     | parity | done | 2.0 |
     """
     parts = result["parts"]
-    blocks = [f"Measured on {result['machine']}."]
+    rows = [row for part in parts.values() for row in part["rows"]]
+    # of several, some parts were kept from an earlier run
+    machines = dict.fromkeys(row["machine"] for row in rows)
+    names = ", and ".join(machines or [result["machine"]])
+    blocks = [f"Measured on {names}."]
     checks = [check for part in parts.values() for check in part["checks"]]
     if checks:
         blocks.append(_checks(checks))
-    rows = [row for part in parts.values() for row in part["rows"]]
     if rows:
         blocks.append(markdown(rows))
     blocks += [hours.table(parts), _states(parts)]

@@ -53,7 +53,8 @@ def main(argv: list[str]) -> None:
 
     tuned = []
     if options.results:
-        tuned = fine_tuned(read_predictions(options.results), options.systems)
+        study = read_predictions(options.results)
+        tuned = fine_tuned(study, options.systems, options.results)
     predictions = probe_all(
         options.manifest_folder, options.data_folder, options.front_ends
     )

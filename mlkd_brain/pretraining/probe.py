@@ -188,7 +188,9 @@ def probe_rows(predictions: pandas.DataFrame) -> list[list[str]]:
 
 
 def fine_tuned(
-    predictions: pandas.DataFrame, systems: list[str]
+    predictions: pandas.DataFrame,
+    systems: list[str],
+    study: str | pathlib.Path,
 ) -> list[list[str]]:
     """Clean accuracy of systems of which every weight was trained.
 
@@ -198,6 +200,8 @@ def fine_tuned(
         Of a study, see ``mlkd_brain.report.results``.
     systems : list of str
         With runs in it.
+    study : str or pathlib.Path
+        Its folder, which a refusal names.
 
     Raises
     ------
@@ -215,7 +219,7 @@ def fine_tuned(
         rated = clean[clean["system"] == system]
         if rated.empty:
             raise InputError(
-                f"the study has no predictions of {system}; it has runs of "
+                f"{study}: has no predictions of {system}; it has runs of "
                 f"{', '.join(sorted(clean['system'].unique()))}."
             )
         seeds = ", ".join(map(str, sorted(rated["seed"].unique())))

@@ -73,7 +73,7 @@ def test_every_block_and_the_output_are_pooled(tiny_wav2vec2, wav):
 def test_fine_tuned_systems_stand_by_their_clean_speech(tmp_path):
     FabricatedStudy(tmp_path, ["teacher", "student"], seeds=(1, 2))
     predictions = read_predictions(tmp_path)
-    (row,) = fine_tuned(predictions, ["teacher"])
+    (row,) = fine_tuned(predictions, ["teacher"], tmp_path)
     clean = predictions.query("system == 'teacher' and noise == 'clean'")
     ua = accuracy(clean)
     assert row[:3] == ["teacher", "fine-tuned, seeds 1, 2", f"{ua:.1f}"]
@@ -127,4 +127,4 @@ def test_a_system_without_runs_is_named(tmp_path):
     FabricatedStudy(tmp_path, ["teacher"])
     predictions = read_predictions(tmp_path)
     with pytest.raises(InputError, match="teacher_random.*has runs of teacher"):
-        fine_tuned(predictions, ["teacher", "teacher_random"])
+        fine_tuned(predictions, ["teacher", "teacher_random"], tmp_path)
