@@ -15,7 +15,8 @@
 #       --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 -d .whl \
 #       speechbrain==1.1.2 hyperpyyaml==1.2.3 ruamel.yaml==0.18.17 \
 #       ruamel.yaml.clib==0.2.15 soundfile==0.14.0 cffi==2.1.1 pycparser==3.12 \
-#       skops==0.13.0 prettytable==3.18.0
+#       skops==0.13.0 prettytable==3.18.0 soxr==1.1.0 pydantic==2.14.3 \
+#       pydantic_core==2.50.4 annotated_types==0.8.0 typing_inspection==0.4.5
 #
 # Authors: The MLKD team 2026
 set -uo pipefail

@@ -218,15 +218,25 @@ def _write(content, path):
 
 
 def write_csv(table, path):
-    """Write a pandas.DataFrame, without its index, whole or not at all.
+    r"""Write a pandas.DataFrame, without its index, whole or not at all.
 
     Arguments
     ---------
     table : pandas.DataFrame
         Any.
     path : str or pathlib.Path
-        Replaced at once; compressed if it ends in ``.xz``.
+        Replaced at once; compressed if it ends in ``.xz``. Its folder is made
+        if it is not there.
+
+    Example
+    -------
+    >>> import pandas
+    >>> path = getfixture("tmp_path") / "new" / "rows.csv"
+    >>> write_csv(pandas.DataFrame({"ua": [0.5]}), path)
+    >>> path.read_text()
+    'ua\n0.5\n'
     """
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     content = table.to_csv(index=False).encode()
     packed = pathlib.Path(path).suffix == ".xz"
     _write(lzma.compress(content) if packed else content, path)

@@ -74,10 +74,10 @@ not have; it has cpu.
         return
     import torch  # here: packages are asked for without it
 
-    has = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        has.append("mps")
-    known = {*has, "cuda"} if len(has) > 1 and has[1] == "cuda:0" else {*has}
+    has, kind = ["cpu"], torch.accelerator.current_accelerator()
+    count = torch.accelerator.device_count()
+    has += [f"{kind.type}:{i}" for i in range(count)] if kind else []
+    known = {*has, kind.type} if has[1:] else {*has}
     if device not in known:
         raise InputError(
             f"device is '{device}', which this machine does not have; it has "

@@ -94,28 +94,26 @@ class SpecAugment:
         torch.Tensor
             (batch, frames, features); the padding as it was.
         """
-        if not self.utterances:
+        if not self.utterances or not any(n for n, _ in self.spans.values()):
             return hidden
         _, frames, features = hidden.shape
         valid = frame_mask.sum(dim=1, keepdim=True)
         time = self._mask("time", frames, valid)
-        return hidden.masked_fill(
-            time[..., None]
-            | self._mask("feature", features, features)[:, None],
-            0.0,
+        feature = self._mask(
+            "feature", features, torch.full_like(valid, features)
         )
+        return hidden.masked_fill(time[..., None] | feature[:, None], 0.0)
 
     def _mask(self, kind, size, valid):
         """True on what is masked, (batch, size); ``valid`` entries count."""
         count, width = self.spans[kind]
-        device = getattr(valid, "device", None)
-        index = torch.arange(size, device=device)
-        mask = torch.zeros(len(self.utterances), size, dtype=torch.bool)
-        mask = mask.to(device)
+        index = torch.arange(size, device=valid.device)
+        shape = len(self.utterances), size
+        mask = torch.zeros(shape, dtype=torch.bool, device=valid.device)
         for span in range(count):
             shares = [self._span(kind, span, u, width) for u in self.utterances]
-            # (batch, 1) each
-            start, stop = torch.tensor(shares, device=device).split(1, dim=1)
+            ends = torch.tensor(shares).to(valid.device, non_blocking=True)
+            start, stop = ends.split(1, dim=1)  # (batch, 1) each
             first, last = (start * valid).round(), (stop * valid).round()
             mask |= (index >= first) & (index < last)
         return mask

@@ -19,7 +19,11 @@ from mlkd_brain.optional import refuse_missing_device
 from mlkd_brain.run.command_line import read_command_line, speechbrain_options
 
 from speechbrain.dataio.encoder import CategoricalEncoder
-from speechbrain.utils.distributed import if_main_process, run_on_main
+from speechbrain.utils.distributed import (
+    if_main_process,
+    infer_device,
+    run_on_main,
+)
 
 # importing SpeechBrain's train loggers warns of torchvision, for figures alone
 logging.getLogger("speechbrain.utils.train_logger").addFilter(
@@ -48,14 +52,16 @@ def load_hparams(argv: list[str]) -> tuple[str, dict, dict, str]:
     hparams : dict
         Everything the yaml declares.
     run_opts : dict
-        SpeechBrain's own options.
+        SpeechBrain's own options, with the device that is used.
     overrides : str
         Options that replace keys of the yaml, as yaml.
     """
     line = read_command_line(argv)
     own = speechbrain_options().RunOptions
+    # a Brain takes this device by itself; what is scored without one does too
+    device = ["--device", infer_device()]
     _, run_opts, _ = own.from_command_line_args(
-        [line.hparams_file, *line.speechbrain]
+        [line.hparams_file, *device, *line.speechbrain]
     )
     refuse_missing_device(run_opts["device"])
     # for the preparer that the yaml names, as a linked script lies elsewhere

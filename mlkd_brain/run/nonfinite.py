@@ -143,14 +143,11 @@ which is not finite. ...
     for key, value in meta.items():
         if not np.isfinite(value).all():
             named[f"{key} {value}"] = torch.tensor(torch.nan)
-    if not named:
-        return
-    # one look at the device for all of them
-    finite = torch.stack([v.isfinite().all() for v in named.values()])
-    if not finite.all():
-        name = list(named)[int(finite.int().argmin())]
+    # one by one: an objective's buffers are on the CPU, whatever the model is on
+    bad = [n for n, value in named.items() if not value.isfinite().all()]
+    if bad:
         raise InputError(
-            f"{folder}: no checkpoint is kept of {name}, which is not finite. "
+            f"{folder}: no checkpoint is kept of {bad[0]}, which is not finite. "
             "The checkpoint before it stays; try a smaller --lr or --precision "
             "fp32."
         )

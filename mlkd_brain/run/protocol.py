@@ -32,6 +32,7 @@ CHANGEABLE = {
     "noise_cache",  # as every folder
     "train_log",
     "number_of_epochs",
+    "epoch_counter",  # made from it, also inside of what counts epochs
     "num_workers",
     "ckpt_interval_minutes",
     "skip_prep",
@@ -281,8 +282,10 @@ def _refuse_other_facts(folder, before, protocol):
         "teacher",
         "processes",
     ]
-    # a teacher may get its noise later, and earlier versions left some out
-    facts += {"noise_evaluated", "device"} & before.keys() & protocol.keys()
+    # a teacher may get its noise later; earlier versions left some out, or wrote
+    # "None" for the device that torch chose
+    known = {key for key, value in before.items() if value != "None"}
+    facts += {"noise_evaluated", "device"} & known & protocol.keys()
     for fact in facts:
         if before.get(fact) != protocol.get(fact):
             raise InputError(

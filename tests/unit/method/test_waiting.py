@@ -10,7 +10,10 @@ import torch
 from mlkd_brain.method.encoders import SpeechEncoder
 from mlkd_brain.method.lobes import EmotionClassifier
 from mlkd_brain.method.losses import DISTANCES, FeatureDistillation
+from mlkd_brain.method.spec_augment import SpecAugment
 from tiny_encoders import FAMILY
+
+from speechbrain.utils.epoch_loop import EpochCounter
 
 META = torch.device("meta")
 
@@ -25,7 +28,10 @@ def no_autocast(*_, **__):
 def test_a_classifier_asks_for_no_value(encoders, kind, training, monkeypatch):
     # which knows no device of this name
     monkeypatch.setattr(torch, "autocast", no_autocast)
-    model = EmotionClassifier(SpeechEncoder(encoders(kind)), 4)
+    masks = SpecAugment(1, 0.2, 1, 0.2, 1986, EpochCounter(limit=1))
+    masks.choose(["u1", "u2"])
+    encoder = SpeechEncoder(encoders(kind), augmentation=masks)
+    model = EmotionClassifier(encoder, 4)
     model = model.to(META).train(training)
     wavs = torch.empty(2, 16000, device=META)
     outputs = model(wavs, wav_lens=torch.tensor([1.0, 0.6]))
