@@ -1,5 +1,6 @@
 """Means over runs, intervals, tests, calibration, against cases by hand."""
 
+import inspect
 import itertools
 import math
 
@@ -15,6 +16,8 @@ from mlkd_brain.names import CLEAN
 from mlkd_brain.report.results import read_predictions, unpacked
 from mlkd_brain.report.statistics import (
     RESAMPLES,
+    _signs,
+    _times_drawn,
     accuracy,
     by_run,
     calibration_error,
@@ -28,7 +31,7 @@ from mlkd_brain.report.statistics import (
 )
 from mlkd_brain.report.systems import for_system
 from places import REPOSITORY
-from scipy.stats import false_discovery_control, permutation_test
+from scipy.stats import false_discovery_control, norm, permutation_test, t
 from sklearn.metrics import accuracy_score, recall_score
 
 
@@ -68,6 +71,7 @@ def test_accuracies_are_those_of_scikit_learn(rows):
         expected = [by_sklearn(run, name) for _, run in own.groupby("fold")]
         assert by_run(scores, name).tolist() == pytest.approx(expected)
         assert len(scores) == len(expected)
+    assert accuracy(own) == accuracy(own, "UA")
 
 
 def test_a_run_is_scored_in_each_condition_and_averaged_over_them():
@@ -115,6 +119,26 @@ def test_an_interval_is_as_wide_as_students_for_few_folds():
     assert RESAMPLES >= 10_000
 
 
+def test_the_percentiles_are_as_far_out_as_students():
+    values = np.array([50.0, 55.0, 62.0, 70.0, 71.0])
+    means = inspect.unwrap(_times_drawn)(5, 0) @ values / 5
+    tail = 100 * norm.cdf(t.ppf(0.025, df=4) * math.sqrt(5 / 4))
+    expected = np.percentile(means, [tail, 100 - tail])
+    assert interval(runs(values[:, None])) == pytest.approx(tuple(expected))
+
+
+def test_folds_and_seeds_are_resampled_independently():
+    effect = np.array([-5.0, 0.0, 5.0])
+    # drawn alike, they would take each other away
+    low, high = interval(runs(np.subtract.outer(effect, effect)))
+    assert low < -5 and 5 < high
+
+
+def test_a_resample_of_a_single_run_counts():
+    low, high = interval(runs([[50.0, math.nan], [math.nan, 70.0]]))
+    assert (low, high) == (50, 70)
+
+
 def test_unfinished_seeds_count_with_the_runs_that_are_there():
     known = runs([[50.0, math.nan], [60.0, 60.0], [70.0, 70.0]])
     low, high = interval(known)
@@ -156,6 +180,15 @@ def test_many_folds_are_flipped_by_chance_to_the_same_p():
     # four standard errors of 10,000 draws
     error = 4 * math.sqrt(exact * (1 - exact) / RESAMPLES)
     assert sign_flip(runs(values[:, None])) == pytest.approx(exact, abs=error)
+
+
+def test_many_folds_are_flipped_alike_in_every_process():
+    draw = inspect.unwrap(_signs)
+    assert len(draw(14)) == RESAMPLES + 1
+    assert (draw(14)[0] == 1).all() and np.array_equal(draw(14), draw(14))
+    # the way that flips none is counted once
+    ways = sign_flip(runs(np.ones((14, 1)))) * (RESAMPLES + 1)
+    assert 1 <= round(ways) <= 10 and ways == pytest.approx(round(ways))
 
 
 def test_holms_correction_lies_between_none_and_bonferronis():
@@ -241,6 +274,15 @@ def test_calibration_error_by_hand():
     assert reliability(own)["utterances"].tolist() == [2, 2]
 
 
+def test_bins_are_a_tenth_wide_and_weigh_as_many_as_they_hold():
+    chances = [1.0, 0.97, 0.91, 0.85]
+    own = confident(chances, [True, True, True, False])
+    bins = reliability(own)
+    assert bins["utterances"].tolist() == [1, 3]
+    assert bins["confidence"].tolist() == pytest.approx([0.85, 0.96])
+    assert calibration_error(own) == pytest.approx((85 + 3 * 4) / 4)
+
+
 def test_being_as_right_as_sure_is_no_error():
     own = confident([0.75] * 4, [True, True, True, False])
     assert calibration_error(own) == pytest.approx(0)
@@ -252,6 +294,7 @@ def test_crossings_by_hand():
     # gaps -20, +10: two thirds of the way; then +10, -10: half way
     assert crossings([0, 15, 20], [40, 70, 60], [60, 60, 70]) == [10.0, 17.5]
     assert crossings([0, 10, 20], [3, 4, 5], [1, 1, 1]) == []
+    assert crossings([0, 10], [1.5, 1.5], [1, 1]) == []
 
 
 def test_curves_that_touch_do_not_cross_there():
