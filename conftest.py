@@ -27,6 +27,9 @@ collect_ignore_glob = [
 # a busy machine is no failure, and a failure comes back when it is looked at
 hypothesis.settings.register_profile("ours", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ours")
+# tools.mutation need not know the smallest example that fails
+unshrunk = [p for p in hypothesis.Phase if p is not hypothesis.Phase.shrink]
+hypothesis.settings.register_profile("unshrunk", phases=unshrunk)
 
 
 @pytest.hookimpl(tryfirst=True)

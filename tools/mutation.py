@@ -96,7 +96,9 @@ def copied(target: Target, folder: pathlib.Path) -> None:
     settings = SETTINGS.format(
         path=json.dumps([f"mlkd_brain/{target.path}"]),
         tests=json.dumps([f"tests/unit/{name}" for name in target.tests]),
-        arguments=json.dumps(["-p", "no:xdist", *without]),
+        arguments=json.dumps(
+            ["-p", "no:xdist", "--hypothesis-profile=unshrunk", *without]
+        ),
     )
     with (folder / "pyproject.toml").open("a") as file:
         file.write(settings)
