@@ -5,6 +5,7 @@ Authors
 """
 
 SAMPLE_RATE = 16000  # Hz; every encoder of the wav2vec 2.0 family expects it
+UNLABELLED = -100  # in place of a class index, as torch has it
 CLEAN = "clean"  # the condition without noise, in predictions.csv and tables
 
 #: What is particular to a corpus, beside the yaml files that recipes share.

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from mlkd_brain.audio import read_mono
 from mlkd_brain.data.manifests import ROOT, read_manifest
+from mlkd_brain.names import UNLABELLED
 
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.encoder import CategoricalEncoder
@@ -42,11 +43,16 @@ def noisy_speech(noise) -> DynamicItem:
 
 
 def emotion_label(label_encoder: CategoricalEncoder) -> DynamicItem:
-    """Pipeline for the index of the utterance's emotion: "emo_encoded", (1,)."""
+    """Pipeline for the index of the utterance's emotion: "emo_encoded", (1,).
+
+    ``UNLABELLED`` where it is None.
+    """
 
     @takes("emo")
     @provides("emo_encoded")
     def pipeline(emo):
+        if emo is None:
+            return torch.tensor([UNLABELLED])
         return label_encoder.encode_label_torch(emo)
 
     return pipeline

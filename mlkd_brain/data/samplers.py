@@ -41,7 +41,10 @@ class LengthBucketSampler(Sampler):
     labels : sequence, optional
         Of each utterance. An epoch then has as many utterances as before, and
         the same number of each label: those of a rare label come several times,
-        those of a frequent one in turns.
+        those of a frequent one in turns. Without those of ``spare``.
+    spare, drawn : int
+        Of the last ``spare`` utterances an epoch has ``drawn``, other ones each
+        time.
 
     Raises
     ------
@@ -66,6 +69,8 @@ class LengthBucketSampler(Sampler):
         rank: int = 0,
         world_size: int = 1,
         labels: Sequence | None = None,
+        spare: int = 0,
+        drawn: int = 0,
     ):
         if bucket_jitter is not None and bucket_jitter < 0:
             raise InputError(
@@ -80,20 +85,23 @@ class LengthBucketSampler(Sampler):
             _, index = np.unique(np.asarray(labels), return_inverse=True)
             self.by_label = [np.flatnonzero(index == i) for i in set(index)]
         self.rank, self.world_size = rank, world_size
-        batches = math.ceil(len(durations) / batch_size)
+        self.always = len(durations) - spare
+        self.spare, self.drawn = np.arange(self.always, len(durations)), drawn
+        total = self.always + drawn
+        batches = math.ceil(total / batch_size)
         together = world_size * steps_multiple
         rounds = math.ceil(batches / together)
-        if rounds * together > len(durations):
+        if rounds * together > total:
             rounds -= 1  # larger batches, as otherwise some would be empty
         self.steps = rounds * steps_multiple
         if not rounds:
             raise InputError(
-                f"{len(durations)} utterances are too few for {world_size} "
+                f"{total} utterances are too few for {world_size} "
                 f"processes and {steps_multiple} batches to a step; use fewer "
                 "processes or a smaller --grad_accumulation_factor."
             )
 
-        self.mean_size = len(durations) / (self.steps * world_size)
+        self.mean_size = total / (self.steps * world_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch's order; ``Brain.fit`` calls it."""
@@ -122,12 +130,16 @@ class LengthBucketSampler(Sampler):
         return chosen[np.argsort(jittered)]
 
     def _chosen(self, random):
-        """Utterances of this epoch: every one, or as many of each label."""
-        total = len(self.logarithms)
+        """Utterances of this epoch."""
+        spare = random.permutation(self.spare)[: self.drawn]
+        return np.concatenate([self._labelled(random), spare])
+
+    def _labelled(self, random):
+        """Those that are not spare: every one, or as many of each label."""
         if self.by_label is None:
-            return np.arange(total)
-        counts = np.full(len(self.by_label), total // len(self.by_label))
-        counts[: total % len(self.by_label)] += 1
+            return np.arange(self.always)
+        counts = np.full(len(self.by_label), self.always // len(self.by_label))
+        counts[: self.always % len(self.by_label)] += 1
         # np.resize goes round: nobody comes twice before all have come
         return np.concatenate(
             [

@@ -15,17 +15,18 @@ from typing import Any
 import torch
 from mlkd_brain.audio import SAMPLE_RATE
 from mlkd_brain.data.samplers import LengthBucketSampler
+from mlkd_brain.data.unlabelled import UnlabelledSpeech
 from mlkd_brain.errors import InputError
 from mlkd_brain.method.gradients import gradient_norms, shares
 from mlkd_brain.method.lobes import Classification, EmotionClassifier, freeze
-from mlkd_brain.method.losses import UNLABELLED, balanced_weights, label_loss
+from mlkd_brain.method.losses import balanced_weights, label_loss
 from mlkd_brain.method.schedule import LearningRate, set_learning_rate
 from mlkd_brain.method.teacher_cache import (
     TargetTeacher,
     TeacherCache,
     TeacherTargets,
 )
-from mlkd_brain.names import SELECTION
+from mlkd_brain.names import SELECTION, UNLABELLED
 from mlkd_brain.run.brain import ResumableBrain
 from mlkd_brain.run.console import close_console, show_epoch, show_progress
 from mlkd_brain.run.epoch_clock import EpochClock, seconds_left, throughput
@@ -84,6 +85,7 @@ class EmotionBrain(ResumableBrain):
         # not in the paper, nor in every yaml
         self.spec_augment = getattr(self.hparams, "spec_augment", None)
         self.class_weights: torch.Tensor | None = None
+        self.spare = 0, 0  # utterances without a label, and those of an epoch
         self.train_loader_kwargs: dict[str, Any] = {}
 
     def fit_fold(
@@ -128,6 +130,7 @@ class EmotionBrain(ResumableBrain):
             bucket_jitter,
             self.grad_accumulation_factor,
             labels,
+            *self.spare,
         )
         self.memory_to_log = True
         batches = self.hparams.number_of_epochs * len(self.train_sampler)
@@ -165,9 +168,11 @@ class EmotionBrain(ResumableBrain):
         if weighted:
             weights = balanced_weights(labels, self.hparams.n_classes)
             self.class_weights = weights.to(self.device)
-        return labels.tolist() if sampled else None
+        return labels[labels != UNLABELLED].tolist() if sampled else None
 
-    def _batches(self, dataset, bucket_jitter, steps_multiple=1, labels=None):
+    def _batches(
+        self, dataset, bucket_jitter, steps_multiple=1, labels=None, *spare
+    ):
         return LengthBucketSampler(
             [dataset.data[key]["duration"] for key in dataset.data_ids],
             self.hparams.batch_size,
@@ -176,6 +181,7 @@ class EmotionBrain(ResumableBrain):
             steps_multiple,
             *rank_and_size(),
             labels,
+            *spare,
         )
 
     def _train_loader_specifics(self, dataset, loader_kwargs):
@@ -410,6 +416,8 @@ class DistillationBrain(EmotionBrain):
     gradient_share_batches : int
         Of so many batches of an epoch the log has each term's share of the
         gradient.
+    unlabelled : UnlabelledSpeech, optional
+        Is learned from through the teacher alone.
     """
 
     learner = "student"
@@ -420,17 +428,21 @@ class DistillationBrain(EmotionBrain):
         teacher: EmotionClassifier,
         target_cache: TeacherCache | None = None,
         gradient_share_batches: int = 0,
+        unlabelled: UnlabelledSpeech | None = None,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
         self.teacher = freeze(teacher).to(self.device)
         self.target_cache = target_cache
         self.gradient_share_batches = gradient_share_batches
+        self.unlabelled = unlabelled
 
     def fit_fold(
         self, datasets: dict[str, DynamicItemDataset], *args: Any, **kwargs: Any
     ) -> None:
         """Fill the teacher's cache, then train as ``EmotionBrain`` does."""
+        if self.unlabelled is not None:
+            self.spare = self.unlabelled.add_to(datasets)
         self.train_set = datasets["train"]
         if self.target_cache is not None:
             self._fill(self.target_cache)

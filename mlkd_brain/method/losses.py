@@ -15,8 +15,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-
-UNLABELLED = -100  # in place of a class index
+from mlkd_brain.names import UNLABELLED
 
 
 class LogitDistillation(torch.nn.Module):

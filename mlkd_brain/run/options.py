@@ -163,6 +163,8 @@ class Options(TypedDict, total=False):
     feature_mask_width: AboveZero
     impulse_responses: Text | None
     reverberant_share: Share
+    unlabelled_folder: Text | None
+    unlabelled_share: Annotated[float, Field(gt=0, lt=1)]
     # model
     encoder_hub: Text
     freeze_feature_extractor: bool

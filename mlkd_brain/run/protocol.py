@@ -207,6 +207,7 @@ def write_protocol(
         "utterances": {part: len(table) for part, table in parts.items()},
         "missing_labels": _missing(parts, hparams["emotions"]),
         **_rooms(hparams.get("reverberation")),
+        **_unlabelled(hparams.get("unlabelled")),
         **facts,
         "versions": {"python": platform.python_version(), **libraries},
     }
@@ -233,6 +234,11 @@ def _rooms(reverberation):
     if reverberation is None or not reverberation.checksums:
         return {}
     return {"impulse_responses": reverberation.checksums}
+
+
+def _unlabelled(speech):
+    """Speech without labels in the training, where there is any."""
+    return {"unlabelled": speech.facts} if speech and speech.facts else {}
 
 
 def _parts(run):
@@ -279,6 +285,7 @@ def _refuse_other_facts(folder, before, protocol):
         "speakers",
         "noise_heard",
         "impulse_responses",
+        "unlabelled",
         "teacher",
         "processes",
     ]

@@ -97,8 +97,10 @@ class StudyContent:
         rooms = hparams.get("reverberation")
         if rooms is not None:
             rooms.prepare()
+        speech = hparams.get("unlabelled")
         return {
             "hparams": settings(file, overrides),
+            "unlabelled": speech and speech.facts,
             "impulse_responses": rooms and fingerprint(rooms.checksums),
             "encoder": encoder and fingerprint_folder(encoder),
             "manifests": fingerprint_folder(manifests, "*.csv"),

@@ -37,8 +37,11 @@ def write_corpus(folder):
             soundfile.write(folder / name, 0.1 * tone, RATE)
             rows.append(f"{name},{speaker},{label}")
     (folder / "my.csv").write_text("\n".join(rows) + "\n")
-    for part in ("noise", "RIRS"):
+    for part in ("noise", "RIRS", "SPEECH"):
         (folder / part).mkdir()
+    for name in ("one", "two"):
+        speech = 0.1 * np.sin(np.arange(RATE) / random.uniform(5, 20))
+        soundfile.write(folder / "SPEECH" / f"{name}.wav", speech, RATE)
     hiss = random.uniform(-0.1, 0.1, 4 * RATE)
     soundfile.write(folder / "noise" / "hiss.wav", hiss, RATE)
     for name, seconds in (("hall", 0.3), ("room", 0.1)):
@@ -68,7 +71,8 @@ class Training:
         """Train; the weights of the only epoch."""
         options = {**self.options, "system": system, **options}
         words = [w for k, v in options.items() for w in (f"--{k}", str(v))]
-        line = line.replace("RIRS", str(self.folder / "RIRS"))
+        for name in ("RIRS", "SPEECH"):
+            line = line.replace(name, str(self.folder / name))
         words += shlex.split(line)
         main = importlib.import_module(f"train_{kind}").main
         with contextlib.chdir(RECIPE):
