@@ -123,16 +123,26 @@ def test_equals_the_literal_reference_across_pauses(rate):
         ((2.0, -3.0), 0.5),  # an excess of exactly 0.5 dB is near enough
         ((1.95, -3.7), 0.3125),  # 0.5, 0.25, then from there to the upper end
         ((3.7, -1.95), 0.6875),
+        ((3.0, -0.5), 0.75),  # an end must be nearer than that
+        ((0.5, -3.0), 0.25),
     ],
 )
 def test_the_search_stops_where_that_of_fant_does(bracket, share):
     assert _accepted_share(*bracket) == share
 
 
-def test_a_search_that_goes_in_circles_ends_with_a_wider_tolerance():
-    # the margin lies at 0.585: 0.5 and then 1/3 and 2/3 for ever are beyond
-    share = _accepted_share(3.51, -2.49)
-    assert min(abs(share - 1 / 3), abs(share - 2 / 3)) < 2e-3
+@pytest.mark.parametrize(
+    ("lower", "upper"), [(4.2, -3.0), (3.0, -4.2), (5.0, -3.5), (8.0, -6.0)]
+)
+def test_a_search_that_goes_in_circles_ends_with_a_wider_tolerance(
+    lower, upper
+):
+    # for ever 1/3 and 2/3, more than 0.5 dB from the margin
+    share = _accepted_share(lower, upper)
+    assert abs(lower + share * (upper - lower)) > 0.5
+    # levels 0 and 1 at the ends: the level is the share
+    ends = (0.0, -15.9 - lower), (1.0, 1 - 15.9 - upper)
+    assert share == pytest.approx(reference_search(*ends), abs=1e-9)
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
@@ -159,6 +169,16 @@ def plain_activity(samples, rate):
         since = times - np.maximum.accumulate(last)
         active.append(np.count_nonzero(since <= math.floor(0.2 * rate + 0.5)))
     return float(np.sum(np.square(samples))), active
+
+
+def test_the_rate_is_16_khz_unless_it_is_given():
+    assert active_speech_level(SPEECH) == active_speech_level(SPEECH, 16000)
+    assert active_speech_level(SPEECH) != active_speech_level(SPEECH, 16001)
+
+
+def test_an_envelope_may_begin_at_a_threshold():
+    active = _active_samples(np.full(10, 2.0**-15), hangover=2)
+    assert active.tolist() == [10] + [0] * 14
 
 
 def test_a_threshold_is_reached_when_it_is_equalled():
@@ -258,9 +278,17 @@ def test_the_signal_is_not_changed():
         (np.ones(5, dtype=np.int16), "type int16, expected floats in"),
         ([1, 2, 3], "type int64, expected floats in .* Divide int16 by 32768"),
         (np.ones(5, dtype=complex), "type complex128, expected floats"),
-        (np.ones((2, 160)), r"has shape \(2, 160\), expected one channel"),
+        (
+            np.ones((2, 160)),
+            r"^The signal has shape \(2, 160\), expected one channel, "
+            r"\(time,\)\. Average the channels first\.$",
+        ),
         (np.float64(1.0), r"has shape \(\), expected one channel"),
-        (np.array([0, 0, np.nan]), "is nan at sample 2, expected finite"),
+        (
+            np.array([0, 0, np.nan]),
+            r"is nan at sample 2, expected finite floats in \[-1, 1\]\. "
+            r"Restore the recording\.$",
+        ),
         (np.array([0, -np.inf, 0]), "is -inf at sample 1, expected finite"),
     ],
 )

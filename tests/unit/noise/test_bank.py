@@ -231,6 +231,15 @@ def test_a_draw_depends_on_seed_epoch_and_utterance_alone(bank):
     assert drawn(bank).sample("u2") != first
 
 
+def test_what_is_mixed_is_what_was_drawn_for_the_utterance(bank, speech):
+    noise = drawn(bank)
+    mixed = {name: noise(name, speech, -30.0) for name in ("u1", "u2")}
+    for name, mixture in mixed.items():
+        options = noise.sample(name), "train", "none", name
+        assert np.array_equal(mixture, bank.mix(speech, -30.0, *options))
+    assert not np.array_equal(mixed["u1"], mixed["u2"])
+
+
 def hashed(key, count):
     """The first numbers of a key's hash, each of eight bytes, in [0, 1)."""
     digest = hashlib.blake2b(key.encode(), digest_size=8 * count).digest()
