@@ -300,8 +300,9 @@ def test_unequal_lengths_are_both_named():
 @pytest.mark.parametrize("weighting", ["band_4khz", "g712"])
 def test_weighted_modes_refuse_other_rates(weighting):
     message = f"Weighting '{weighting}' is defined at 16000 Hz, got 8000 Hz"
-    with pytest.raises(ValueError, match=message):
-        speech_level(SPEECH, weighting, sample_rate=8000)
+    for level in (speech_level, noise_level):
+        with pytest.raises(ValueError, match=message):
+            level(SPEECH, weighting, sample_rate=8000)
 
 
 def test_an_empty_noise_cannot_be_repeated():
