@@ -43,8 +43,8 @@ class LengthBucketSampler(Sampler):
         the same number of each label: those of a rare label come several times,
         those of a frequent one in turns. Without those of ``spare``.
     spare, drawn : int
-        Of the last ``spare`` utterances an epoch has ``drawn``, other ones each
-        time.
+        Of the last ``spare`` utterances an epoch has ``drawn``, drawn anew, and
+        each batch about the same number of them.
 
     Raises
     ------
@@ -91,8 +91,8 @@ class LengthBucketSampler(Sampler):
         batches = math.ceil(total / batch_size)
         together = world_size * steps_multiple
         rounds = math.ceil(batches / together)
-        if rounds * together > total:
-            rounds -= 1  # larger batches, as otherwise some would be empty
+        # larger batches, as otherwise some would lack what is not spare
+        rounds = min(rounds, self.always // together)
         self.steps = rounds * steps_multiple
         if not rounds:
             raise InputError(
@@ -112,17 +112,25 @@ class LengthBucketSampler(Sampler):
 
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng([self.seed, self.epoch])
-        order = self._order(random)
+        order = self._sorted(self._chosen(random), random)
+        batches = self._cut(order, random)
+        if self.drawn:
+            spare = random.permutation(self.spare)[: self.drawn]
+            others = self._cut(self._sorted(spare, random), random)
+            batches = list(map(np.concatenate, zip(batches, others)))
+        for step in random.permutation(self.steps):
+            yield batches[step * self.world_size + self.rank].tolist()
+
+    def _cut(self, order, random):
+        """The order in as many parts as there are batches."""
         count = self.steps * self.world_size
         sizes = np.full(count, len(order) // count)
         sizes[: len(order) % count] += 1
         # in any order: else the larger ones would always hold short utterances
-        batches = np.split(order, np.cumsum(random.permutation(sizes))[:-1])
-        for step in random.permutation(self.steps):
-            yield batches[step * self.world_size + self.rank].tolist()
+        return np.split(order, np.cumsum(random.permutation(sizes))[:-1])
 
-    def _order(self, random):
-        chosen = self._chosen(random)
+    def _sorted(self, chosen, random):
+        """By lengths that a random factor has changed."""
         noise = random.uniform(size=len(chosen))
         if self.bucket_jitter is None:
             return chosen[np.argsort(noise)]
@@ -130,11 +138,6 @@ class LengthBucketSampler(Sampler):
         return chosen[np.argsort(jittered)]
 
     def _chosen(self, random):
-        """Utterances of this epoch."""
-        spare = random.permutation(self.spare)[: self.drawn]
-        return np.concatenate([self._labelled(random), spare])
-
-    def _labelled(self, random):
         """Those that are not spare: every one, or as many of each label."""
         if self.by_label is None:
             return np.arange(self.always)

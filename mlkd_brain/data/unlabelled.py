@@ -8,18 +8,21 @@ Authors
  * The MLKD team 2026
 """
 
+import logging
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 from mlkd_brain.audio import find_recordings
-from mlkd_brain.data.manifests import write_manifests
+from mlkd_brain.data.manifests import INDEX, recordings_of, write_manifests
 from mlkd_brain.data.pipelines import read_rows
+from mlkd_brain.data.recordings import RecordingIndex
 from mlkd_brain.errors import InputError
 from mlkd_brain.fingerprint import fingerprint
 
 from speechbrain.dataio.dataset import DynamicItemDataset
-from speechbrain.utils.distributed import run_on_main
 
+logger = logging.getLogger(__name__)
 NAME = "unlabelled"  # in place of a speaker and an emotion
 
 
@@ -32,20 +35,19 @@ class UnlabelledSpeech:
         Holds recordings, also in folders below, any rate. None: there is no
         such speech.
     share : float
-        Of the utterances of an epoch, above 0, below 1.
+        Of the utterances of an epoch and of each of its batches, above 0,
+        below 1.
     manifest_folder : str or pathlib.Path
-        Where their durations and levels are kept.
+        Below it their durations and levels are kept, each folder's apart.
 
     Raises
     ------
     InputError
-        If the share is out of range, or the folder holds no recording.
+        If the share is out of range.
 
     Example
     -------
-    >>> speech = UnlabelledSpeech(None, 0.25, "unused")
-    >>> speech.recordings
-    []
+    >>> speech = UnlabelledSpeech("speech", 0.25, "unused")
     >>> speech.drawn(labelled=300, unlabelled=7665)  # 100 of 400
     100
     """
@@ -61,84 +63,110 @@ class UnlabelledSpeech:
                 f"unlabelled_share is {share}; it lies between 0 and 1."
             )
         self.folder, self.share = folder, share
-        self.manifest_folder = pathlib.Path(manifest_folder)
-        self.recordings = find_recordings(folder, "**/*")[0] if folder else []
-        if folder and not self.recordings:
-            raise InputError(
-                f"unlabelled_folder '{folder}': holds no recording; name a "
-                "folder of speech, or null."
-            )
+        own = fingerprint(str(pathlib.Path(folder or "").absolute()))
+        self.manifest_folder = pathlib.Path(manifest_folder) / own
 
-    @property
-    def facts(self) -> dict[str, Any] | None:
-        """What a protocol says of it: how many recordings, which, what share."""
-        if not self.recordings:
-            return None
-        names = [p.relative_to(self.folder).as_posix() for p in self.recordings]
-        sizes = [path.stat().st_size for path in self.recordings]
-        return {
-            "recordings": len(names),
-            "files": fingerprint([names, sizes]),
-            "share": self.share,
-        }
-
-    def drawn(self, labelled: int, unlabelled: int) -> int:
-        """Utterances of an epoch that have no label; all, if those are fewer."""
-        return min(round(labelled * self.share / (1 - self.share)), unlabelled)
-
-    def add_to(
-        self, datasets: dict[str, DynamicItemDataset]
-    ) -> tuple[int, int]:
-        """Put the recordings behind the utterances of the training set.
-
-        Arguments
-        ---------
-        datasets : dict
-            Of ``mlkd_brain.data.pipelines.dataio_prep``.
+    def prepare(self) -> None:
+        """Measure the recordings, unless that is done.
 
         Raises
         ------
         InputError
-            If a recording cannot be used, or is one of the validation or the
-            test.
+            If the folder holds no recording, or some cannot be used.
+        """
+        if self.folder is None:
+            return
+        found, left = find_recordings(self.folder, "**/*")
+        if left:
+            logger.info(left)
+        if not found:
+            raise InputError(
+                f"unlabelled_folder '{self.folder}': is no folder, or holds no "
+                "recording; name a folder of speech, or null."
+            )
+        names = [path.relative_to(self.folder).as_posix() for path in found]
+        unknown = dict.fromkeys(("spk_id", "emo"), NAME)
+        unknown |= dict.fromkeys(("session", "gender", "style"), "")
+        rows = [
+            {"ID": f"{NAME}/{name}", "wav": name, **unknown} for name in names
+        ]
+        write_manifests(rows, self.folder, self.manifest_folder)
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """What was measured of each recording, by ID; see ``read_rows``."""
+        if self.folder is None:
+            return {}
+        path = self.manifest_folder / f"{NAME}.csv"
+        return read_rows(path, self.folder)
+
+    @property
+    def facts(self) -> dict[str, Any] | None:
+        """What a protocol says of it; None without such speech.
+
+        The fingerprint of the recordings is one of their samples.
+        """
+        if self.folder is None:
+            return None
+        samples = recordings_of(self.manifest_folder)
+        return {"recordings": samples, "share": self.share}
+
+    def refuse_held_out(
+        self, recordings: Iterable[str], index: str | pathlib.Path
+    ) -> None:
+        """Refuse what is validated or tested on, by its samples.
+
+        Arguments
+        ---------
+        recordings : iterable of str
+            Of the validation and the test.
+        index : str or pathlib.Path
+            ``recordings.json`` of their manifests, which need not be there.
+
+        Raises
+        ------
+        InputError
+            Naming the first.
+        """
+        paths = {path: pathlib.Path(path) for path in recordings}
+        held_out = RecordingIndex(index).checksums(paths)
+        own = {
+            row["wav"]: pathlib.Path(row["wav"]) for row in self.rows().values()
+        }
+        known = RecordingIndex(self.manifest_folder / INDEX).checksums(own)
+        by_samples = {samples: path for path, samples in held_out.items()}
+        for path, samples in known.items():
+            if samples in by_samples:
+                raise InputError(
+                    f"unlabelled_folder: {path} has the samples of "
+                    f"{by_samples[samples]}, which this fold validates or tests "
+                    "on. Name a folder of other speech."
+                )
+
+    def drawn(self, labelled: int, unlabelled: int) -> int:
+        """Recordings of an epoch; all of them if there are too few."""
+        return min(round(labelled * self.share / (1 - self.share)), unlabelled)
+
+    def add_to(self, dataset: DynamicItemDataset) -> tuple[int, int]:
+        """Put the recordings behind the utterances of a training set.
+
+        Arguments
+        ---------
+        dataset : DynamicItemDataset
+            Of ``mlkd_brain.data.pipelines.dataio_prep``; changed.
 
         Returns
         -------
         added, drawn : int
             Recordings, and how many of them an epoch has.
         """
-        if not self.recordings:
-            return 0, 0
-        self._refuse_held_out(datasets)
-        run_on_main(
-            write_manifests,
-            args=[self._rows(), self.folder, self.manifest_folder],
-        )
-        path = self.manifest_folder / f"{NAME}.csv"
-        rows = read_rows(path, self.folder)
-        train = datasets["train"]
-        drawn = self.drawn(len(train), len(rows))
-        train.data.update(
+        rows = self.rows()
+        drawn = self.drawn(len(dataset), len(rows))
+        dataset.data.update(
             {key: {**row, "emo": None} for key, row in rows.items()}
         )
-        train.data_ids.extend(rows)
+        dataset.data_ids.extend(rows)
+        if rows:
+            logger.info(
+                f"{drawn} of {len(rows)} recordings without a label in each epoch"
+            )
         return len(rows), drawn
-
-    def _rows(self):
-        names = [p.relative_to(self.folder).as_posix() for p in self.recordings]
-        unknown = dict.fromkeys(("spk_id", "emo"), NAME)
-        unknown |= dict.fromkeys(("session", "gender", "style"), "")
-        return [
-            {"ID": f"{NAME}/{name}", "wav": name, **unknown} for name in names
-        ]
-
-    def _refuse_held_out(self, datasets):
-        own = {path.resolve() for path in self.recordings}
-        for part in {"valid", "test"} & datasets.keys():
-            for row in datasets[part].data.values():
-                if pathlib.Path(row["wav"]).resolve() in own:
-                    raise InputError(
-                        f"unlabelled_folder '{self.folder}': holds {row['wav']}, "
-                        f"which is in the {part} part of this fold. Name a "
-                        "folder of other speech."
-                    )

@@ -119,4 +119,6 @@ def machine(device: str = "cpu") -> str:
     text = cpuinfo.read_text() if cpuinfo.is_file() else ""
     name = re.search(r"^model name\s*: *(.*\S)", text, re.M)
     model = name[1] if name else platform.processor() or platform.machine()
-    return f"{model}, {os.cpu_count()} cores"
+    cores = f"{model}, {os.cpu_count()} cores"
+    kind = str(device).partition(":")[0]
+    return cores if kind == "cpu" else f"{cores}, {kind}"

@@ -152,7 +152,7 @@ class NoiseGrid:
     def _classify(self, model, batch, inputs, condition, device):
         samples = torch.tensor([len(waveform) for waveform in inputs])
         wavs = torch.nn.utils.rnn.pad_sequence(inputs, batch_first=True)
-        lengths = (samples / wavs.shape[1]).to(device)
+        lengths = samples / wavs.shape[1]  # on the CPU, as in training
         # only a baseline with noise atoms may need the noise's name
         takes_label = getattr(model, "takes_noise_label", False)
         label = {"noise": condition[0]} if takes_label else {}

@@ -243,7 +243,8 @@ class EmotionBrain(ResumableBrain):
             self._log_examples(batch)
         if stage != sb.Stage.TRAIN or self.train_sampler is None:
             return loss
-        # batches differ by one in size; every utterance counts the same
+        # batches differ by one in size; every utterance counts the same, and
+        # with some unlabelled every label nearly so
         return loss * len(labels) / self.train_sampler.mean_size
 
     def _snrs_of(self, batch):
@@ -442,7 +443,7 @@ class DistillationBrain(EmotionBrain):
     ) -> None:
         """Fill the teacher's cache, then train as ``EmotionBrain`` does."""
         if self.unlabelled is not None:
-            self.spare = self.unlabelled.add_to(datasets)
+            self.spare = self.unlabelled.add_to(datasets["train"])
         self.train_set = datasets["train"]
         if self.target_cache is not None:
             self._fill(self.target_cache)

@@ -13,10 +13,13 @@ from typing import Any
 
 from hyperpyyaml import load_hyperpyyaml
 from mlkd_brain.data.folds import write_fold
+from mlkd_brain.data.manifests import INDEX
+from mlkd_brain.data.pipelines import read_rows
 from mlkd_brain.disk import replaced_file
 from mlkd_brain.names import LABELS
 from mlkd_brain.optional import refuse_missing_device
 from mlkd_brain.run.command_line import read_command_line, speechbrain_options
+from mlkd_brain.run.plain_yaml import top_level_keys
 
 from speechbrain.dataio.encoder import CategoricalEncoder
 from speechbrain.utils.distributed import (
@@ -52,14 +55,18 @@ def load_hparams(argv: list[str]) -> tuple[str, dict, dict, str]:
     hparams : dict
         Everything the yaml declares.
     run_opts : dict
-        SpeechBrain's own options, with the device that is used.
+        SpeechBrain's own options; the device is the accelerator if there is one
+        and the yaml has modules to train, else the CPU.
     overrides : str
         Options that replace keys of the yaml, as yaml.
     """
     line = read_command_line(argv)
     own = speechbrain_options().RunOptions
-    # a Brain takes this device by itself; what is scored without one does too
-    device = ["--device", infer_device()]
+    with open(line.hparams_file, encoding="utf-8") as yaml:
+        text = yaml.read()
+    # a Brain takes this device by itself; what it has trained is scored there
+    learns = "modules" in top_level_keys(text)
+    device = ["--device", infer_device() if learns else "cpu"]
     _, run_opts, _ = own.from_command_line_args(
         [line.hparams_file, *device, *line.speechbrain]
     )
@@ -68,8 +75,7 @@ def load_hparams(argv: list[str]) -> tuple[str, dict, dict, str]:
     recipe = str(pathlib.Path(line.hparams_file).absolute().parents[1])
     if recipe not in sys.path:
         sys.path.insert(0, recipe)
-    with open(line.hparams_file, encoding="utf-8") as yaml:
-        hparams = load_hyperpyyaml(yaml, line.overrides)
+    hparams = load_hyperpyyaml(text, line.overrides)
     return line.hparams_file, hparams, run_opts, line.overrides
 
 
@@ -148,6 +154,36 @@ def prepare_noises(bank: Any, train: Any, valid: Any) -> dict[str, Any]:
     for noise in noises.values():
         noise.resolve()
     return noises
+
+
+def prepare_unlabelled(speech: Any, hparams: dict[str, Any]) -> None:
+    """Measure speech without labels, and refuse what the fold holds out.
+
+    Arguments
+    ---------
+    speech : mlkd_brain.data.unlabelled.UnlabelledSpeech or None
+        None for a system that cannot learn from it.
+    hparams : dict
+        ``output_folder`` with valid.csv and test.csv, ``data_folder``,
+        ``manifest_folder``.
+
+    Raises
+    ------
+    InputError
+        As of ``UnlabelledSpeech``.
+    """
+    if speech is None or speech.folder is None:
+        return
+    run_on_main(speech.prepare)
+    held_out = [
+        row["wav"]
+        for part in ("valid", "test")
+        for row in read_rows(
+            f"{hparams['output_folder']}/{part}.csv", hparams["data_folder"]
+        ).values()
+    ]
+    index = pathlib.Path(hparams["manifest_folder"]) / INDEX
+    run_on_main(speech.refuse_held_out, args=[held_out, index])
 
 
 def make_label_encoder(

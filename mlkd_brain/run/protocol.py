@@ -79,9 +79,9 @@ def refuse_other_settings(
     with open(hparams_file, encoding="utf-8") as stream:
         now = _values(resolve_references(stream, overrides).getvalue())
     then = read_settings(before)
-    for key in sorted(
-        then.keys() & now.keys() - CHANGEABLE - {*also_changeable}
-    ):
+    keys = then.keys() & now.keys() - CHANGEABLE - {*also_changeable}
+    # a plain value first, then what is built with it
+    for key in sorted(keys, key=lambda k: (isinstance(then[k], dict), k)):
         same = _fixed(then[key]) == _fixed(now[key])
         if not same and not key.endswith("_folder"):
             raise InputError(

@@ -4,6 +4,7 @@ Authors
  * The MLKD team 2026
 """
 
+import itertools
 import pathlib
 from typing import Any
 
@@ -82,7 +83,7 @@ class StudyContent:
         return content
 
     def _for_system(self, run: Run) -> dict:
-        file, hparams, run_opts, overrides = load_hparams(run.options)
+        file, hparams, _, overrides = load_hparams(run.options)
         encoder = hparams.get(ENCODER)  # the baseline has none
         encoder = FOLDER if encoder == EMBEDDED else encoder
         prepare_corpus(hparams["prepare"], hparams)
@@ -98,6 +99,8 @@ class StudyContent:
         if rooms is not None:
             rooms.prepare()
         speech = hparams.get("unlabelled")
+        if speech is not None:
+            speech.prepare()
         return {
             "hparams": settings(file, overrides),
             "unlabelled": speech and speech.facts,
@@ -108,8 +111,14 @@ class StudyContent:
             "noise": fingerprint(hparams["noise_bank"].checksums),
             "code": code_of(self.study.recipe / run.script, file),
             "versions": library_versions(*LIBRARIES),
-            "device": device_kind(run_opts["device"]),
+            # that of the machine where it will run, unless one is asked for
+            "device": device_kind(_word_after("--device", run.options)),
         }
+
+
+def _word_after(option, words):
+    """The value of an option, None without it."""
+    return dict(itertools.pairwise(words)).get(option)
 
 
 def settings(hparams_file: str | pathlib.Path, overrides: str) -> dict:

@@ -73,7 +73,8 @@ def make_plan(
 def _can_continue(before: dict, now: dict, other: list[str]) -> bool:
     """Whether a run only gets more epochs, at a constant learning rate."""
     old, new = before["hparams"], now["hparams"]
-    constant = new.get("lr_warmup") is None
+    shape = new.get("lr_schedule") or "constant"
+    constant = new.get("lr_warmup") is None and shape == "constant"
     return other == [EPOCHS] and new[EPOCHS] > old[EPOCHS] and constant
 
 

@@ -119,7 +119,7 @@ def name_of(line):
 
 
 def test_the_page_has_all_its_lines():
-    assert (len(STUDENT), len(EITHER), len(BOTH)) == (8, 7, 2)
+    assert (len(STUDENT), len(EITHER), len(BOTH)) == (9, 7, 2)
 
 
 def test_the_same_command_gives_the_same_weights(training, teacher):

@@ -29,6 +29,7 @@ from mlkd_brain.run.experiment import (
     load_hparams,
     make_label_encoder,
     prepare_noises,
+    prepare_unlabelled,
 )
 from mlkd_brain.run.ownership import owned
 from mlkd_brain.run.protocol import (
@@ -59,6 +60,7 @@ def train(hparams_file, hparams, run_opts, overrides):
             hparams["train_noise"],
             hparams["valid_noise"],
         )
+        prepare_unlabelled(hparams.get("unlabelled"), hparams)
         teacher = start_student(
             hparams,
             hparams["teacher"],

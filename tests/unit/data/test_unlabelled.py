@@ -1,5 +1,7 @@
 """Speech without labels beside the utterances of a training set."""
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
@@ -15,9 +17,9 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.dataio.encoder import CategoricalEncoder
 
 
-def record(path, seconds=1.0):
+def record(path, seconds=1.0, pitch=9):
     path.parent.mkdir(parents=True, exist_ok=True)
-    wav = 0.1 * np.sin(np.arange(int(seconds * SAMPLE_RATE)) / 9)
+    wav = 0.1 * np.sin(np.arange(int(seconds * SAMPLE_RATE)) / pitch)
     soundfile.write(path, wav, SAMPLE_RATE)
     return path
 
@@ -30,68 +32,74 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def datasets(tmp_path):
-    """Six utterances to learn from and one of each other part."""
+def train(tmp_path):
+    """Six utterances."""
     encoder = CategoricalEncoder()
     encoder.update_from_iterable(["ang", "sad"], sequence_input=False)
-
-    def dataset(*names):
-        rows = {
-            name: {
-                "wav": str(record(tmp_path / f"{name}.wav")),
-                "duration": 1.0,
-                "emo": "sad",
-            }
-            for name in names
+    rows = {
+        f"u{i}": {
+            "wav": str(record(tmp_path / f"u{i}.wav")),
+            "duration": 1.0,
+            "emo": "sad",
         }
-        made = DynamicItemDataset(rows, [clean_speech, emotion_label(encoder)])
-        made.set_output_keys(["id", "clean_sig", "emo_encoded"])
-        return made
+        for i in range(6)
+    }
+    made = DynamicItemDataset(rows, [clean_speech, emotion_label(encoder)])
+    made.set_output_keys(["id", "clean_sig", "emo_encoded"])
+    return made
 
-    train = dataset(*(f"u{i}" for i in range(6)))
-    return {"train": train, "valid": dataset("v"), "test": dataset("t")}
+
+def prepared(folder, share=0.25):
+    speech = UnlabelledSpeech(folder, share, folder.parent / "manifests")
+    speech.prepare()
+    return speech
 
 
-def test_recordings_come_behind_the_utterances_without_a_label(
-    tmp_path, folder, datasets
-):
-    speech = UnlabelledSpeech(folder, 0.25, tmp_path / "manifests")
-    assert speech.add_to(datasets) == (2, 2)  # 2 of 8 are a quarter
-    *labelled, first, second = datasets["train"]
+def test_recordings_come_behind_the_utterances_without_a_label(folder, train):
+    assert prepared(folder).add_to(train) == (2, 2)  # 2 of 8 are a quarter
+    *labelled, first, second = train
     assert [item["emo_encoded"].item() for item in labelled] == [1] * 6
     assert first["emo_encoded"] == second["emo_encoded"] == UNLABELLED
     assert (first["id"], len(first["clean_sig"])) == ("unlabelled/a.wav", 16000)
     assert second["id"] == "unlabelled/below/b.flac"
-    row = datasets["train"].data[second["id"]]
+    row = train.data[second["id"]]
     assert row["duration"] == 0.5 and -40 < row["level_g712"] < 0
 
 
-def test_the_facts_change_with_the_recordings(tmp_path, folder):
-    def facts():
-        return UnlabelledSpeech(folder, 0.5, tmp_path / "manifests").facts
+def test_two_folders_are_kept_apart(folder, tmp_path):
+    record(tmp_path / "other" / "c.wav", 0.7)
+    speech, other = prepared(folder), prepared(tmp_path / "other")
+    assert list(speech.rows()) == [
+        "unlabelled/a.wav",
+        "unlabelled/below/b.flac",
+    ]
+    assert list(other.rows()) == ["unlabelled/c.wav"]
 
-    before = facts()
-    assert before["recordings"] == 2 and facts() == before
-    record(folder / "a.wav", 2.0)
-    assert facts()["files"] != before["files"]
+
+def test_the_facts_are_those_of_the_samples(folder):
+    before = prepared(folder).facts
+    assert prepared(folder).facts == before and before["share"] == 0.25
+    record(folder / "a.wav", 1.0, pitch=8)
+    assert prepared(folder).facts["recordings"] != before["recordings"]
+    assert UnlabelledSpeech(None, 0.25, "unused").facts is None
 
 
-@pytest.mark.parametrize("part", ["v", "t"])
-def test_what_is_validated_or_tested_on_is_not_learned_from(
-    tmp_path, folder, datasets, part
-):
-    (folder / "linked.wav").symlink_to(tmp_path / f"{part}.wav")
-    speech = UnlabelledSpeech(folder, 0.25, tmp_path / "manifests")
-    with pytest.raises(InputError, match=f"{part}.wav, which is in the"):
-        speech.add_to(datasets)
-    assert len(datasets["train"]) == 6
+def test_a_copy_of_what_is_held_out_is_refused(folder, tmp_path):
+    tested = record(tmp_path / "corpus" / "t.wav", 0.8)
+    other = record(tmp_path / "corpus" / "u.wav", 0.9)
+    speech, index = prepared(folder), tmp_path / "recordings.json"
+    speech.refuse_held_out([str(tested), str(other)], index)
+    shutil.copy(tested, folder / "another_name.wav")
+    with pytest.raises(InputError, match="another_name.wav has the samples of"):
+        prepared(folder).refuse_held_out([str(tested), str(other)], index)
 
 
 def test_what_cannot_be_is_refused(tmp_path):
     with pytest.raises(InputError, match="unlabelled_share is 1; it lies"):
         UnlabelledSpeech(None, 1, tmp_path)
-    with pytest.raises(InputError, match="holds no recording"):
-        UnlabelledSpeech(tmp_path, 0.5, tmp_path)
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(InputError, match="is no folder, or holds no"):
+            UnlabelledSpeech(folder, 0.5, tmp_path / "manifests").prepare()
 
 
 def test_an_epoch_has_every_utterance_and_others_of_the_recordings():
@@ -107,6 +115,9 @@ def test_an_epoch_has_every_utterance_and_others_of_the_recordings():
         spare = set(order[order >= 20])
         assert len(order) == 27 and len(spare) == 7
         assert len(batches) == len(sampler) == 7
+        for batch in batches:  # 20 and 7 in 7 batches
+            assert sum(i < 20 for i in batch) in (2, 3)
+            assert sum(i >= 20 for i in batch) == 1
         seen |= spare
     assert len(seen) > 25
     assert sampler.mean_size == pytest.approx(27 / 7)

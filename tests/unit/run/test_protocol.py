@@ -50,6 +50,17 @@ def test_other_settings_are_named(run, overrides):
         refuse_other_settings(yaml, overrides, folder)
 
 
+@pytest.mark.parametrize("yaml", ["teacher", "student", "student_balanced"])
+def test_a_run_may_get_more_epochs(yaml, tmp_path):
+    file = RECIPE / "hparams" / f"{yaml}.yaml"
+    (tmp_path / "save" / "CKPT+1").mkdir(parents=True)
+    with open(file) as stream:
+        (tmp_path / HPARAMS).write_text(resolve_references(stream).read())
+    refuse_other_settings(file, "number_of_epochs: 300", tmp_path)
+    with pytest.raises(InputError, match="with time_masks 0, not 1"):
+        refuse_other_settings(file, "time_masks: 1", tmp_path)
+
+
 OPTIONS = {
     "precision": "bf16",
     "grad_accumulation_factor": "4",
