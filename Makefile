@@ -56,7 +56,7 @@ docs: setup
 	echo docs/api/html/index.html
 
 readme: setup
-	for study in report report_whisper; do
+	for study in report report_whisper report_embedded; do
 	    folder=recipes/EmoDB/MLKD/results/$$study
 	    $(PYTHON) -m mlkd_brain report $$folder/runs.tar.xz --out $$folder
 	done

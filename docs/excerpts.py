@@ -117,7 +117,9 @@ def gradients():
             }
             named["clipped"] = means.loc[epoch, "clipped"]
             cells = {name: f"{value:.2f}" for name, value in named.items()}
-            rows.append({"objective, encoder": title, "epoch": epoch, **cells})
+            rows.append(
+                {"objective, encoder": title, "epoch": str(epoch), **cells}
+            )
     return to_markdown(DataFrame(rows))
 
 
@@ -173,6 +175,20 @@ BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
         ("teacher", "teacher_random"),
         ("teacher", "vad_nmf"),
         ("student", "vad_nmf_matched"),
+    ),
+    ("docs/starts.md", "starts"): lambda: excerpt(tables("report_embedded")),
+    ("docs/starts.md", "comparisons"): lambda: pairs(
+        "report_embedded",
+        ("student_pretrained", "student_unsupervised"),
+        ("student", "student_from_teacher"),
+        ("student_balanced_pretrained", "student_unsupervised"),
+        ("student_balanced", "student_from_teacher"),
+        ("student_from_teacher", "student_unsupervised"),
+        ("student", "student_pretrained"),
+        ("student_balanced", "student_balanced_pretrained"),
+        ("student_balanced", "student"),
+        ("teacher_noisy", "student"),
+        ("teacher_noisy", "student_unsupervised"),
     ),
     ("docs/baseline.md", "baseline"): lambda: tables(
         "report", systems=["vad_nmf", "vad_nmf_matched"]

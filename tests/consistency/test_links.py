@@ -89,7 +89,9 @@ def test_a_block_is_what_the_archives_give(path, marker):
     assert shown == excerpts.text_of(path, marker), "run make readme"
 
 
-@pytest.mark.parametrize("study", ["report", "report_whisper"])
+@pytest.mark.parametrize(
+    "study", ["report", "report_whisper", "report_embedded"]
+)
 def test_a_committed_report_is_what_its_archive_gives(study):
     page = (excerpts.folder_of(study) / "report.md").read_text("utf-8")
     assert page == excerpts.report_page(study), "run make readme"
