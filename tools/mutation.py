@@ -57,7 +57,9 @@ TARGETS = {
     "folds": Target(
         "data/folds.py", ["data/test_folds.py", "data/test_own_corpus.py"]
     ),
-    "samplers": Target("data/samplers.py", ["data/test_samplers.py"]),
+    "samplers": Target(
+        "data/samplers.py", ["data/test_samplers.py", "data/test_unlabelled.py"]
+    ),
     "statistics": Target(
         "report/statistics.py",
         ["report/test_statistics.py"],

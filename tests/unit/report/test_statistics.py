@@ -275,12 +275,12 @@ def test_calibration_error_by_hand():
 
 
 def test_bins_are_a_tenth_wide_and_weigh_as_many_as_they_hold():
-    chances = [1.0, 0.97, 0.91, 0.85]
-    own = confident(chances, [True, True, True, False])
+    chances = [1.0, 0.97, 0.91, 0.85, 0.81]
+    own = confident(chances, [True, True, True, False, True])
     bins = reliability(own)
-    assert bins["utterances"].tolist() == [1, 3]
-    assert bins["confidence"].tolist() == pytest.approx([0.85, 0.96])
-    assert calibration_error(own) == pytest.approx((85 + 3 * 4) / 4)
+    assert bins["utterances"].tolist() == [2, 3]
+    assert bins["confidence"].tolist() == pytest.approx([0.83, 0.96])
+    assert calibration_error(own) == pytest.approx((2 * 33 + 3 * 4) / 5)
 
 
 def test_being_as_right_as_sure_is_no_error():
