@@ -201,3 +201,10 @@ def test_balanced_batches_are_shared_among_processes():
     alone = LengthBucketSampler(durations, 4, 0.2, 1, 2, labels=labels)
     shared = sorted(i for sampler in both for batch in sampler for i in batch)
     assert shared == sorted(i for batch in alone for i in batch)
+
+
+def test_steps_are_no_more_than_the_batches_need():
+    # 100 utterances by 8 are 13 batches; 4 of them make a step of 2 processes
+    options = {"steps_multiple": 2, "world_size": 2, "seed": 1}
+    sampler = LengthBucketSampler(range(1, 101), 8, 0.2, **options)
+    assert len(sampler) == 8 and sampler.mean_size == 100 / 16
