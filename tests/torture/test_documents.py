@@ -36,7 +36,7 @@ NOT_RUN = {
     r"^(mlkd( \S+)?|python \S+\.py)$|COMMAND|--help": "a name in a sentence",
     r"--held_out_noise|random-encoder|enhancement-gain": "test_scripts.py, "
     "test_pretrain.py, test_enhancement_gain.py run it",
-    r"^python (iemocap_prepare|compare_weightings|docs)": "test_iemocap_prepare"
+    r"^python (iemocap_prepare|compare_weightings|docs|-m docs)": "test_iemocap_prepare"
     ".py, test_links.py",
     r"^mlkd (demo|watch)": "runs until it is stopped; tests of the page",
     r"--fold [124-9]| &$| & ": "the same commands are run with --fold 3",
