@@ -101,16 +101,22 @@ def pairs(study, *pairs):
     return to_markdown(comparisons.pairs_frame(scores, noises, pairs))
 
 
+def shares(title):
+    """Means over runs of what the log says of the gradient, (epochs, terms)."""
+    study, system = SHARES[title]
+    curves = results_of(study).curves
+    own = curves[(curves["system"] == system) & (curves["part"] == "train")]
+    return own.groupby(["epoch", "term"])["value"].mean().unstack("term")
+
+
 def gradients():
     """Share of each term in the gradient, and how often it was clipped.
 
     Of the first and the last epoch, means over the runs of a system.
     """
     rows = []
-    for title, (study, system) in SHARES.items():
-        curves = results_of(study).curves
-        curves = curves[curves["system"] == system]
-        means = curves.groupby(["epoch", "term"])["value"].mean().unstack()
+    for title in SHARES:
+        means = shares(title)
         for epoch in (means.index[0], means.index[-1]):
             named = {
                 name: means.loc[epoch, term] for term, name in TERMS.items()

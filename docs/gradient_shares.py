@@ -16,18 +16,11 @@ from matplotlib.ticker import MaxNLocator
 from mlkd_brain.report.style import heading, panel_grid, save_png
 from pandas import DataFrame
 
-from docs.excerpts import SHARES, TERMS, results_of
+from docs.excerpts import SHARES, TERMS, shares
 
 PICTURE = pathlib.Path(__file__).with_name("gradient_shares.png")
 #: Of the terms: not the colours of systems, which other pictures have.
 COLOURS = ("#4477aa", "#ccbb44", "#bb6677")
-
-
-def shares(curves: DataFrame, system: str) -> DataFrame:
-    """Mean share of each term in each epoch, (epochs, terms)."""
-    own = curves[(curves["system"] == system) & curves["term"].isin(TERMS)]
-    means = own.groupby(["epoch", "term"])["value"].mean().unstack("term")
-    return means[list(TERMS)]
 
 
 def draw(tables: dict[str, DataFrame]) -> Figure:
@@ -59,10 +52,7 @@ def draw(tables: dict[str, DataFrame]) -> Figure:
 
 def main():
     """Draw them all."""
-    tables = {
-        title: shares(results_of(study).curves, system)
-        for title, (study, system) in SHARES.items()
-    }
+    tables = {title: shares(title)[list(TERMS)] for title in SHARES}
     save_png(draw(tables), PICTURE)
 
 

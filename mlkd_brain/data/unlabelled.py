@@ -111,7 +111,10 @@ class UnlabelledSpeech:
         return {"recordings": samples, "share": self.share}
 
     def refuse_held_out(
-        self, recordings: Iterable[str], index: str | pathlib.Path
+        self,
+        recordings: Iterable[str],
+        data_folder: str | pathlib.Path,
+        index: str | pathlib.Path,
     ) -> None:
         """Refuse what is validated or tested on, by its samples.
 
@@ -119,6 +122,8 @@ class UnlabelledSpeech:
         ---------
         recordings : iterable of str
             Of the validation and the test.
+        data_folder : str or pathlib.Path
+            Root of their corpus.
         index : str or pathlib.Path
             ``recordings.json`` of their manifests, which need not be there.
 
@@ -127,13 +132,10 @@ class UnlabelledSpeech:
         InputError
             Naming the first.
         """
-        paths = {path: pathlib.Path(path) for path in recordings}
-        held_out = RecordingIndex(index).checksums(paths)
-        own = {
-            row["wav"]: pathlib.Path(row["wav"]) for row in self.rows().values()
-        }
-        known = RecordingIndex(self.manifest_folder / INDEX).checksums(own)
+        held_out = _checksums(recordings, data_folder, index)
         by_samples = {samples: path for path, samples in held_out.items()}
+        own = [row["wav"] for row in self.rows().values()]
+        known = _checksums(own, self.folder, self.manifest_folder / INDEX)
         for path, samples in known.items():
             if samples in by_samples:
                 raise InputError(
@@ -170,3 +172,15 @@ class UnlabelledSpeech:
                 f"{drawn} of {len(rows)} recordings without a label in each epoch"
             )
         return len(rows), drawn
+
+
+def _checksums(paths, root, index):
+    """Checksum of each recording by its path; the index knows them below root."""
+    root = pathlib.Path(root)
+    files = {}
+    for path in map(pathlib.Path, paths):
+        below = path.is_relative_to(root)
+        name = path.relative_to(root) if below else path
+        files[name.as_posix()] = path
+    found = RecordingIndex(index).checksums(files)
+    return {files[name]: samples for name, samples in found.items()}

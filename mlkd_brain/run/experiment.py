@@ -183,7 +183,9 @@ def prepare_unlabelled(speech: Any, hparams: dict[str, Any]) -> None:
         ).values()
     ]
     index = pathlib.Path(hparams["manifest_folder"]) / INDEX
-    run_on_main(speech.refuse_held_out, args=[held_out, index])
+    run_on_main(
+        speech.refuse_held_out, args=[held_out, hparams["data_folder"], index]
+    )
 
 
 def make_label_encoder(

@@ -2,9 +2,9 @@
 
     python second_device.py SCRIPT [OPTIONS] --device npu
 
-runs a script where torch has a device "npu", in name alone. Its tensors hold their values in
-the CPU's memory and are computed there, but as on a GPU no operation takes
-tensors of both devices, other than a copy or a single number.
+runs a script where torch has a device "npu", in name alone. Its tensors hold
+their values in the CPU's memory and are computed there, but as on a GPU no
+operation takes tensors of both devices, other than a copy or a single number.
 
 Authors
  * The MLKD team 2026

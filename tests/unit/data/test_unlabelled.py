@@ -7,6 +7,7 @@ import pytest
 import soundfile
 import torch
 from mlkd_brain.audio import SAMPLE_RATE
+from mlkd_brain.data import recordings
 from mlkd_brain.data.pipelines import clean_speech, emotion_label
 from mlkd_brain.data.samplers import LengthBucketSampler
 from mlkd_brain.data.unlabelled import UnlabelledSpeech
@@ -88,10 +89,20 @@ def test_a_copy_of_what_is_held_out_is_refused(folder, tmp_path):
     tested = record(tmp_path / "corpus" / "t.wav", 0.8)
     other = record(tmp_path / "corpus" / "u.wav", 0.9)
     speech, index = prepared(folder), tmp_path / "recordings.json"
-    speech.refuse_held_out([str(tested), str(other)], index)
+    corpus = tmp_path / "corpus"
+    speech.refuse_held_out([str(tested), str(other)], corpus, index)
     shutil.copy(tested, folder / "another_name.wav")
     with pytest.raises(InputError, match="another_name.wav has the samples of"):
-        prepared(folder).refuse_held_out([str(tested), str(other)], index)
+        prepared(folder).refuse_held_out(
+            [str(tested), str(other)], corpus, index
+        )
+
+
+def test_what_is_known_is_not_decoded_again(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(recordings, "SETTLED", -60)
+    speech = prepared(folder)
+    monkeypatch.setattr(recordings, "_checksum", pytest.fail)
+    speech.refuse_held_out([], tmp_path, tmp_path / "recordings.json")
 
 
 def test_what_cannot_be_is_refused(tmp_path):
